@@ -1,0 +1,76 @@
+"""Files that are whole or absent: written beside their place, flushed to disk, then renamed over it."""
+
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from gradus.core.errors import InputError
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusal to write ``path`` into an InputError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        raise InputError(
+            "GR-RUN-001" if full else "GR-RUN-002",
+            where=str(path),
+            wanted="room for the file" if full else "a place to write to",
+            got=(error.strerror or str(error)).lower(),
+            remedy="Free some space, then `gradus resume` the run." if full else "Give another --out.",
+        ) from error
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace ``path`` by ``content``, all or nothing; InputError where the disk is full or refuses."""
+    beside = path.with_name(f".{path.name}.part")
+    with naming(path):
+        try:
+            with beside.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(path)
+        except OSError:
+            beside.unlink(missing_ok=True)
+            raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replace ``path`` by ``value`` as indented JSON with its keys in order; NaN is refused."""
+    write_bytes(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """The value in a JSON file; InputError where it is missing or not JSON."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(
+            "GR-RUN-003",
+            where=str(path),
+            wanted="a readable JSON file",
+            got=str(error).lower(),
+            remedy="Check that the path names a run folder that gradus wrote.",
+        ) from error
+
+
+def sha256(content: bytes) -> str:
+    """The SHA-256 of ``content`` in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def sync_folder(path: Path) -> None:
+    """Make the renames inside a folder durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

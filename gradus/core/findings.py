@@ -1,0 +1,195 @@
+"""Every error code and what it means: the one table that errors, docs/findings and the tests read."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a code means and what to do about it, in sentences for docs/findings."""
+
+    title: str
+    means: str
+    remedy: str
+
+
+PAGES: dict[str, Page] = {
+    # -- data: a file, a row or a split ------------------------------------------------------------------
+    "GR-DATA-060": Page(
+        "Saturation and hue need colour",
+        "These two changes are defined on red, green and blue. The images have another number of channels.",
+        "Set augment.saturation and augment.hue to 0, or read the images in colour.",
+    ),
+    # -- models: weights and shapes ----------------------------------------------------------------------
+    "GR-MODEL-001": Page(
+        "The images are too small for the model",
+        "Each pooling, stride or unpadded window of a model shrinks the picture. These images would have no "
+        "pixel left before the last layer.",
+        "Use fewer stages, a smaller window or the stem for small images, as the message says.",
+    ),
+    "GR-MODEL-002": Page(
+        "The patches do not tile the images",
+        "A vision transformer cuts its images into square patches of one size, edge to edge. This patch side "
+        "does not divide both the height and the width.",
+        "Choose a patch side that divides both, or resize the images.",
+    ),
+    "GR-MODEL-003": Page(
+        "The width cannot be shared out",
+        "A transformer's width is divided among its heads, and fixed positions divide it by 4. This width "
+        "leaves a remainder.",
+        "Choose a width that is a multiple of the number named in the message.",
+    ),
+    "GR-MODEL-010": Page(
+        "A weights file cannot be read",
+        "The file named by start_from is absent, empty, cut short, or in another format. Only .safetensors "
+        "files are read, because reading them runs no code.",
+        "Check the path, fetch the file again, or convert it to .safetensors.",
+    ),
+    "GR-MODEL-011": Page(
+        "A tensor is missing from a weights file",
+        "The model has a weight that the file lacks, so part of it would stay at its random start.",
+        "Give weights of the same architecture and settings. Only the head and batch counters may be absent.",
+    ),
+    "GR-MODEL-012": Page(
+        "A weights file has a tensor that the model lacks",
+        "The file holds weights of a larger or a different model, which would be dropped without use.",
+        "Give weights of the same architecture, depth and settings, or set the model to match the file.",
+    ),
+    "GR-MODEL-013": Page(
+        "A tensor of a weights file has another shape",
+        "The file's weights belong to a model of another width, window or image size. Only the head and the "
+        "input channels of the first convolution may differ.",
+        "Set the model's widths and windows to match the file, or give other weights.",
+    ),
+    # -- configs and the command line --------------------------------------------------------------------
+    "GR-CONFIG-001": Page(
+        "Unknown setting",
+        "A setting on the command line or in config.json has a name that the recipe does not know.",
+        "Take the name that the message offers, or list them with `gradus train JOB/RECIPE --help`.",
+    ),
+    "GR-CONFIG-002": Page(
+        "Setting of another type",
+        "A value is missing or is not of the type that its setting wants.",
+        "Give a value of that type; `--help` shows it beside each setting.",
+    ),
+    "GR-CONFIG-003": Page(
+        "Setting out of range",
+        "A number is of the right type and makes no sense where it stands: a negative rate, a share above one.",
+        "Give a value in the range that the message states.",
+    ),
+    "GR-CONFIG-004": Page(
+        "No such device",
+        "The run asks for a device that torch cannot use here.",
+        "Choose `--train.device cpu` or auto, or install a build of torch for the device.",
+    ),
+    "GR-CONFIG-005": Page(
+        "No learning rate found",
+        "The range test raised the rate from 1e-6 to 1 and the loss fell nowhere.",
+        "Give `--train.rate` a number; if no rate works, look at the data and the loss first.",
+    ),
+    "GR-CONFIG-006": Page(
+        "No batch size found",
+        "The batch-size finder could not run even the smallest size.",
+        "Give `--train.batch` a number that the data and the memory hold.",
+    ),
+    "GR-CLI-001": Page(
+        "Unknown verb",
+        "The first word after gradus is none of its verbs.",
+        "Take the name that the message offers, or see `gradus --help`.",
+    ),
+    "GR-CLI-002": Page(
+        "Arguments that do not fit",
+        "An argument of the verb is unknown, missing or of the wrong type; the message quotes what the parser said.",
+        "See `gradus VERB --help`.",
+    ),
+    "GR-CLI-003": Page(
+        "Unknown job",
+        "The job is none of ours, no folder with a job in it, and no module that exports JOB.",
+        "List ours with `gradus jobs`; a job of your own is named by its folder.",
+    ),
+    "GR-CLI-004": Page(
+        "Unknown recipe",
+        "The part after the slash names no recipe of the job.",
+        "List them with `gradus jobs`.",
+    ),
+    "GR-CLI-005": Page(
+        "Module without a job",
+        "The module could not be imported, or exports no JOB.",
+        "Mend the import error in the message; `gradus new job NAME` writes a folder to compare with.",
+    ),
+    "GR-CLI-006": Page(
+        "Option that the job does not have",
+        "The verb has an option that needs something this job does not offer: data from a path, folds.",
+        "Leave the option out, or choose a recipe that offers it.",
+    ),
+    "GR-CLI-007": Page(
+        "torchrun without --out",
+        "Under torchrun every process must be told the same run folder; the default has the time in its name.",
+        "Give `--out`, or let `gradus train --devices N` start the processes.",
+    ),
+    # -- runs: folders, checkpoints, training ------------------------------------------------------------
+    "GR-RUN-001": Page(
+        "Disk full",
+        "A file of the run could not be written for want of space. The last whole checkpoint is untouched.",
+        "Free some space, then `gradus resume RUN`.",
+    ),
+    "GR-RUN-002": Page(
+        "Cannot write",
+        "The operating system refused to write a file: a read-only folder, missing rights, a path through a file.",
+        "Give another `--out`, or change the rights of the folder.",
+    ),
+    "GR-RUN-003": Page(
+        "Unreadable JSON",
+        "A file of a run folder is missing or is not JSON.",
+        "Check the path; a run folder holds config.json, plan.json and checkpoints.",
+    ),
+    "GR-RUN-004": Page(
+        "Out of memory",
+        "The batch was halved until one item was left, or it cannot be split, and it still does not fit.",
+        "Give a smaller `--train.batch`, a smaller model, or a device with more memory.",
+    ),
+    "GR-RUN-005": Page(
+        "Smaller micro-batches",
+        "The device ran out of memory, so batches are computed in more pieces. The update stays the same.",
+        "Nothing; `--train.micro-batches` sets the number from the start.",
+    ),
+    "GR-RUN-006": Page(
+        "Damaged checkpoint passed over",
+        "A checkpoint is truncated, changed or incomplete; the run went on from the one before.",
+        "Nothing, if the run may repeat those steps. If it happens again, look at the disk.",
+    ),
+    "GR-RUN-007": Page(
+        "No whole checkpoint",
+        "The run has checkpoints and every one of them is damaged.",
+        "Restore one from a backup, or train again from the recipe.",
+    ),
+    "GR-RUN-008": Page(
+        "Loss is not a number",
+        "The mean loss since the last line became infinite or NaN, so training was stopped.",
+        "Lower the rate, clip gradients, or train in fp32; then look at the data for odd values.",
+    ),
+    "GR-RUN-009": Page(
+        "Folder holds a run",
+        "`--out` names a folder with a run in it, which would be overwritten.",
+        "Resume that run, or give another `--out`.",
+    ),
+    "GR-RUN-010": Page(
+        "Not a run folder",
+        "The path holds no config.json, so it is no run of gradus.",
+        "Give the path that `gradus train` printed first and last.",
+    ),
+    "GR-RUN-011": Page(
+        "Run without a checkpoint",
+        "The run was stopped before it saved anything, so there is no model to use yet.",
+        "Go on with `gradus resume RUN`.",
+    ),
+    "GR-RUN-012": Page(
+        "Run is busy",
+        "Another process is training this run.",
+        "Wait for it to end, or stop it.",
+    ),
+    "GR-RUN-013": Page(
+        "Not an extension",
+        "A run can be resumed to its own last step or extended to a later one, not shortened.",
+        "Give a larger `--train.steps`, or train anew.",
+    ),
+}

@@ -1,0 +1,102 @@
+"""Where a run computes: the device, its threads, and the processes that share one run."""
+
+import os
+import platform
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from gradus.core.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The processes of one run, as torchrun numbers them: this one's rank, and how many there are."""
+
+    rank: int = 0
+    size: int = 1
+
+    def sum_(self, tensors: list[Tensor]) -> None:
+        """Replace each tensor by its sum over all processes, in one message a data type."""
+        for dtype in {t.dtype for t in tensors}:
+            alike = [t for t in tensors if t.dtype == dtype]
+            flat = torch.cat([t.reshape(-1) for t in alike])
+            dist.all_reduce(flat)
+            for t, summed in zip(alike, flat.split([t.numel() for t in alike]), strict=True):
+                t.copy_(summed.view_as(t))
+
+    def wait(self) -> None:
+        """Return when every process has come here."""
+        if self.size > 1:
+            dist.barrier()
+
+
+def join_world() -> World:
+    """Join the processes that torchrun started, or be the only one."""
+    if "WORLD_SIZE" not in os.environ or int(os.environ["WORLD_SIZE"]) == 1:
+        return World()
+    if not dist.is_initialized():
+        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    return World(dist.get_rank(), dist.get_world_size())
+
+
+def leave_world() -> None:
+    """Leave the other processes in order, if there are any."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def pick_device(wanted: str) -> torch.device:
+    """The device that ``train.device`` names; UsageError where there is none of the kind."""
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise UsageError(
+            "GR-CONFIG-004",
+            where="--train.device",
+            wanted="a CUDA device that torch can use",
+            got="none",
+            remedy="Use --train.device cpu, or install a CUDA build of torch and a driver.",
+        )
+    return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def environment() -> dict[str, Any]:
+    """The machine and the versions that a result depends on, for env.json and the records."""
+    packages = ("gradus", "torch", "numpy", "safetensors", "scikit-learn", "pillow")
+    return {
+        "machine": {
+            "processor": _processor(),
+            "cores": os.cpu_count(),
+            "threads": torch.get_num_threads(),
+            "cuda": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+            "system": f"{platform.system()} {platform.machine()}",
+        },
+        "versions": {"python": platform.python_version()} | {p: _version(p) for p in packages},
+    }
+
+
+def _processor() -> str:
+    """The processor's name and the vector extensions that decide its speed in bf16."""
+    capability = torch.backends.cpu.get_cpu_capability()
+    return f"{platform.processor() or platform.machine()} {capability}"
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def memory_used_bytes(device: torch.device) -> int:
+    """The most memory that the run has held so far: the device's, or this process's on a CPU."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    import resource  # noqa: PLC0415 - absent on Windows, where the line shows nothing
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,0 +1,62 @@
+"""The journal: one JSON line a fact, in the order of the run, readable without gradus."""
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from gradus.core import facts
+from gradus.core.files import naming
+
+WRITTEN = (facts.Started, facts.Measured, facts.Evaluated, facts.Saved, facts.Found, facts.Ended)
+
+
+class Journal:
+    """Appends the facts of a run to a file, each flushed as it comes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with naming(path):
+            self._file = path.open("a", encoding="utf-8")
+
+    def listen(self, listeners: facts.Listeners) -> None:
+        """Write down what this run tells from now on."""
+        for kind in WRITTEN:
+            listeners.add(kind, self.write)
+
+    def write(self, fact: Any) -> None:
+        """Append one fact."""
+        row = {"fact": type(fact).__name__.lower()} | {f.name: getattr(fact, f.name) for f in dataclasses.fields(fact)}
+        with naming(self.path):
+            self._file.write(json.dumps(_without_nan(row)) + "\n")
+            self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def read_journal(path: Path) -> list[dict[str, Any]]:
+    """The facts in a journal; a last line cut short by a kill is left out."""
+    rows = []
+    for line in path.read_text(encoding="utf-8").split("\n") if path.exists() else []:
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            continue
+    return rows
+
+
+def cut_journal(path: Path, step: int) -> None:
+    """Drop what lies after ``step``, where a resumed run goes on: the journal then tells one story."""
+    rows = [row for row in read_journal(path) if row["step"] <= step and row["fact"] != "ended"]
+    with naming(path):
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def _without_nan(value: Any) -> Any:
+    """JSON has no NaN and no infinity: they are written as null."""
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,235 @@
+"""The only training loop, and what surrounds a step: train mode, measuring, saving, stopping early."""
+
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from gradus.core.errors import InputError
+from gradus.core.facts import Ended, Evaluated, Fetched, Found, Halt, Measured, Saved, Started
+from gradus.engine.checkpoint import Checkpoints
+from gradus.engine.devices import memory_used_bytes
+from gradus.engine.job import Headline, Job, Split, modules_of, named_parts, optims_of, state_of
+from gradus.engine.optim import Optim
+from gradus.engine.run import Run, rows_of
+
+SAVE_SECONDS = 60.0  # the most training that a kill costs, whatever evaluate_every says
+
+
+class Learning:
+    """Train mode for exactly one step: ``with learning: ...``. Parts that no Optim owns stay in eval mode."""
+
+    def __init__(self, optims: list[Optim]) -> None:
+        self.optims = optims
+
+    def __enter__(self) -> None:
+        for optim in self.optims:
+            for table in optim.learners:
+                table["training"] = True
+
+    def __exit__(self, *_: object) -> None:
+        for optim in self.optims:
+            for table in optim.learners:
+                table["training"] = False
+
+
+@dataclass(slots=True)
+class Best:
+    """The best headline on the validation split so far, and how long ago it was."""
+
+    value: float | None = None
+    step: int = 0
+    waited: int = 0
+
+    def see(self, value: float, *, step: int, headline: Headline) -> bool:
+        """Take note of an evaluation; True if it is the best so far."""
+        if self.value is None or headline.better(value, self.value):
+            self.value, self.step, self.waited = value, step, 0
+            return True
+        self.waited += 1
+        return False
+
+
+@dataclass(slots=True)
+class Clock:
+    """Seconds spent training, over all the times that a run was resumed, and since the last line."""
+
+    before: float = 0.0
+    started: float = field(default_factory=time.perf_counter)
+    lapped: float = field(default_factory=time.perf_counter)
+    saved: float = field(default_factory=time.perf_counter)
+    lap_step: int = 0
+
+    def seconds(self) -> float:
+        return self.before + time.perf_counter() - self.started
+
+
+class Training:
+    """A run under way: the job's parts, and what the loop remembers beside them."""
+
+    def __init__(self, job: Job, config: Any, run: Run, *, checkpoints: Checkpoints | None = None) -> None:
+        self.job, self.config, self.run, self.checkpoints = job, config, run, checkpoints
+        self.best = Best()
+        self.clock = Clock()
+        self.saved_step = -1
+        self.parts = job.build(config, run)
+        prepare(self.parts, run)
+        self.restored = self.restore()
+
+    def restore(self) -> bool:
+        """Go on from the newest checkpoint that is whole, if there is one."""
+        state = self.checkpoints.load() if self.checkpoints else None
+        if state is None:
+            return False
+        load_state(self.parts, state)
+        self.run.load_state_dict(state["run"])
+        self.best = Best(**state["loop"]["best"])
+        self.clock.before, self.clock.lap_step = state["loop"]["seconds"], self.run.step
+        return True
+
+    def save(self, *, best: bool = False) -> None:
+        """Start writing a checkpoint of this step."""
+        if self.checkpoints is None or self.run.world.rank > 0:
+            return
+        loop = {"best": {"value": self.best.value, "step": self.best.step, "waited": self.best.waited}}
+        state = state_of(self.parts) | {"run": self.run.state_dict(), "loop": loop | {"seconds": self.clock.seconds()}}
+        self.checkpoints.save(self.run.step, state, best=best)
+        self.clock.saved, self.saved_step = time.perf_counter(), self.run.step
+        self.run.listeners.tell(Saved(self.run.step))
+
+    def train(self) -> None:
+        """Take the remaining steps."""
+        job, config, parts, run = self.job, self.config, self.parts, self.run
+        listeners, steps = run.listeners, config.train.steps
+        listeners.tell(Started(run.step, steps, job.name, str(run.plan.decisions.get("recipe", ""))))
+        batches = job.stream(config, parts, run)
+        learning = Learning(optims_of(parts))
+        reason = "all steps taken"
+        try:
+            while run.step < steps:
+                batch = next(batches)
+                if listeners.wants(Fetched):
+                    listeners.tell(Fetched(run.step, batch))
+                with learning:
+                    job.step(config, parts, batch, run)
+                run.step += 1
+                if run.due("log"):
+                    self._pause(rows_of(batch))
+        except Halt as halt:
+            reason = str(halt)
+            if run.step != self.saved_step:
+                self.save()
+        if self.checkpoints:
+            self.checkpoints.wait()
+        listeners.tell(Ended(run.step, reason, self.clock.seconds()))
+
+    def _pause(self, rows: int) -> None:
+        """Between two steps: a line for the journal, and what else is due."""
+        run, clock = self.run, self.clock
+        values = run.drain()
+        now = time.perf_counter()
+        steps, seconds = run.step - clock.lap_step, now - clock.lapped
+        clock.lap_step, clock.lapped = run.step, now
+        _refuse_nonfinite(values, run)
+        values |= _rates(self.parts)
+        values["memory_gib"] = memory_used_bytes(run.device) / 2**30
+        speed = rows * steps / max(seconds, 1e-9)
+        run.listeners.tell(Measured(run.step, values, clock.seconds(), speed))
+        if run.due("evaluate"):
+            best = self._validate()
+            self.save(best=best)
+            self._stop_early()
+        elif now - clock.saved > SAVE_SECONDS:
+            self.save()
+        clock.lapped = time.perf_counter()
+
+    def _validate(self) -> bool:
+        """Score the validation split, if there is one; True if the headline is the best so far."""
+        run, headline = self.run, self.job.headline
+        start = time.perf_counter()
+        metrics = measure(self.job, self.config, self.parts, run, split="validation")
+        if not metrics:
+            return False
+        value = metrics[headline.name]
+        best = self.best.see(value, step=run.step, headline=headline)
+        for optim in optims_of(self.parts):
+            optim.observe(value, higher=headline.higher)
+        run.listeners.tell(Evaluated(run.step, "validation", metrics, time.perf_counter() - start, best))
+        return best
+
+    def _stop_early(self) -> None:
+        patience = self.config.train.patience
+        if patience is not None and self.best.waited >= patience and self.run.step < self.config.train.steps:
+            raise Halt(f"{self.job.headline.name} has not improved for {patience} evaluations")
+
+    def finish(self) -> dict[str, float]:
+        """The scores on the test split of the weights that the run keeps: its last, or its best on validation."""
+        if self.config.train.keep == "best" and self.checkpoints and self.best.value is not None:
+            state = self.checkpoints.load("best")
+            assert state is not None, "an evaluation was saved"
+            load_weights(self.parts, state)
+        start = time.perf_counter()
+        metrics = measure(self.job, self.config, self.parts, self.run, split="test")
+        self.run.listeners.tell(Evaluated(self.run.step, "test", metrics, time.perf_counter() - start))
+        return metrics
+
+
+def prepare(parts: Any, run: Run) -> None:
+    """Give built parts the arithmetic, the memory layout and the compilation that the plan has settled."""
+    for module in modules_of(parts):
+        module.eval()
+        if run.plan.decisions.get("channels_last", {}).get("value"):
+            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if run.train.compile:
+            module.compile()
+    run.use_precision(run.plan.decisions.get("precision", {}).get("value", "fp32"), optims_of(parts))
+
+
+def measure(job: Job, config: Any, parts: Any, run: Run, *, split: Split) -> dict[str, float]:
+    """The job's scores on a split: averaged weights, no gradients, randomness of its own. Changes nothing."""
+    with ExitStack() as stack:
+        for optim in optims_of(parts):
+            stack.enter_context(optim.averaged())
+        stack.enter_context(run.aside("evaluate"))
+        stack.enter_context(torch.no_grad())
+        return job.evaluate(config, parts, run, split)
+
+
+def load_state(parts: Any, state: dict[str, Any]) -> None:
+    """Put a checkpoint's state into freshly built parts."""
+    for name in state_of(parts):
+        named_parts(parts)[name].load_state_dict(state[name])
+
+
+def load_weights(parts: Any, state: dict[str, Any]) -> None:
+    """Put only a checkpoint's weights and their averages into parts."""
+    for name, part in named_parts(parts).items():
+        if isinstance(part, torch.nn.Module | Optim):
+            part.load_state_dict(state[name])
+
+
+def _rates(parts: Any) -> dict[str, float]:
+    """The learning rate and the last gradient norm of each optimizer."""
+    values: dict[str, float] = {}
+    for optim in optims_of(parts):
+        prefix = f"{optim.name}_" if optim.name else ""
+        values[f"{prefix}rate"] = max(group["lr"] for group in optim.torch.param_groups)
+        if optim.norm is not None:
+            values[f"{prefix}gradient_norm"] = optim.norm.item()
+    return values
+
+
+def _refuse_nonfinite(values: dict[str, float], run: Run) -> None:
+    """Stop a run whose loss is no number any more; its last checkpoint is from before."""
+    for name, value in values.items():
+        if name.endswith("loss") and not abs(value) < float("inf"):
+            run.listeners.tell(Found(run.step, "GR-RUN-008", f"{name} is {value} at step {run.step}"))
+            raise InputError(
+                "GR-RUN-008",
+                where=f"step {run.step}",
+                wanted=f"a finite {name}",
+                got=str(value),
+                remedy="Lower --train.rate, set --train.optim.clip-norm 1, or use --train.precision fp32.",
+            )

@@ -1,0 +1,262 @@
+"""One optimizer with everything done around its step: groups, schedule, clipping, averages, freezing.
+
+The rules themselves (Adam and its kin) are torch's. Sources: decoupled decay (Loshchilov & Hutter 2019,
+arXiv 1711.05101), max-norm (Srivastava et al. 2014), layer-wise rates and gradual unfreezing (Howard & Ruder
+2018, arXiv 1801.06146).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gradus.engine.devices import World
+from gradus.engine.schedules import Plateau, factor
+from gradus.engine.settings import OptimConfig, TrainConfig
+
+
+class Optim:
+    """Moves the parameters of one module; owns them, so that nothing else may.
+
+    ``name`` prefixes its lines in the journal where a job has several optimizers.
+    """
+
+    def __init__(
+        self, module: nn.Module, train: TrainConfig, *, config: OptimConfig | None = None, name: str = ""
+    ) -> None:
+        self.module, self.config, self.name = module, config or train.optim, name
+        self.schedule, self.warmup, self.steps = train.schedule, train.warmup, train.steps
+        assert not isinstance(train.rate, str), "an automatic rate is settled before anything is built"
+        self.rate = train.rate * self.config.rate_scale
+        self.named = dict(module.named_parameters())
+        self.parameters = list(self.named.values())
+        self.stages = stages_of(module)
+        self.torch = _torch_optimizer(_groups(self.named, self.stages, self.config), self.config)
+        self.decayed = [p for p in self.parameters if p.ndim >= 2]
+        self.norm: Tensor | None = None
+        self.updates = 0
+        self.average: dict[str, Tensor] = {}
+        if self.config.ema:
+            self.average = {name: tensor.detach().clone() for name, tensor in self._averaged_tensors()}
+        self.plateau = {"factor": 1.0, "best": None, "waited": 0}
+        self.scaler: torch.amp.GradScaler | None = None
+        self.learning = -1
+        self._thaw(0)
+        module.eval()  # the resting state
+
+    # -- one update, in the order that the engine calls it ----------------------------------------------
+
+    def begin(self, step: int) -> None:
+        """Forget the last gradients, and let the stages learn that are due at ``step``."""
+        if self.config.train_last is not None:
+            self._thaw(step)
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    def backward(self, loss: Tensor) -> None:
+        """Add the gradient of ``loss``, scaled up where half precision needs it."""
+        (loss if self.scaler is None else self.scaler.scale(loss)).backward()
+
+    def gradients(self) -> list[Tensor]:
+        """The gradients that the last backward passes left."""
+        return [p.grad for p in self.parameters if p.grad is not None]
+
+    def share(self, world: World, count: Tensor) -> None:
+        """Sum gradients and the count over all processes."""
+        device = self.parameters[0].device
+        present = torch.tensor([float(p.grad is not None) for p in self.parameters], device=device)
+        world.sum_([present])
+        for parameter, some in zip(self.parameters, present.tolist(), strict=True):
+            if some and parameter.grad is None:  # another process had rows that reached it
+                parameter.grad = torch.zeros_like(parameter)
+        world.sum_([*self.gradients(), count])
+
+    def step(self, step: int) -> None:
+        """Clip, set the rate of ``step``, move the parameters, then hold them to their norm and average them."""
+        config = self.config
+        rate = self.rate * self.plateau["factor"] * factor(self.schedule, step, steps=self.steps, warmup=self.warmup)  # type: ignore[operator]
+        for group in self.torch.param_groups:
+            group["lr"] = rate * group["scale"]
+        if self.scaler is not None:
+            self.scaler.unscale_(self.torch)
+        if config.l1:
+            self._add_l1()
+        if config.clip_value:
+            nn.utils.clip_grad_value_(self.parameters, config.clip_value)
+        if config.clip_norm:
+            self.norm = nn.utils.clip_grad_norm_(self.parameters, config.clip_norm)
+        if self.scaler is None:
+            self.torch.step()
+        else:
+            self.scaler.step(self.torch)
+            self.scaler.update()
+        self.updates += 1
+        if config.max_norm:
+            self._hold_norms(config.max_norm)
+        if self.average:
+            self._follow(config.ema)
+
+    @torch.no_grad()
+    def _add_l1(self) -> None:
+        """Add the subgradient of the absolute weights."""
+        moved = [p for p in self.decayed if p.grad is not None]
+        torch._foreach_add_([p.grad for p in moved], torch._foreach_sign(moved), alpha=self.config.l1)
+
+    @torch.no_grad()
+    def _hold_norms(self, longest: float) -> None:
+        """Scale back each row (filter) of a weight that is longer than allowed."""
+        for parameter in self.decayed:
+            parameter.copy_(torch.renorm(parameter, p=2, dim=0, maxnorm=longest))
+
+    # -- the average of weights -------------------------------------------------------------------------
+
+    def _averaged_tensors(self) -> Iterator[tuple[str, Tensor]]:
+        """Parameters, and buffers of real numbers (the statistics of a norm must fit its weights)."""
+        yield from self.module.named_parameters()
+        yield from ((n, b) for n, b in self.module.named_buffers() if b.is_floating_point())
+
+    @torch.no_grad()
+    def _follow(self, decay: float) -> None:
+        """Move the average towards the weights; it starts as a plain mean so that early weights do not linger."""
+        decay = min(decay, self.updates / (self.updates + 9.0))
+        tensors = [tensor for _, tensor in self._averaged_tensors()]
+        torch._foreach_lerp_(list(self.average.values()), tensors, weight=1.0 - decay)
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Within this block the module holds the averaged weights, if they are kept."""
+        self.swap_average()
+        try:
+            yield
+        finally:
+            self.swap_average()
+
+    @torch.no_grad()
+    def swap_average(self) -> None:
+        """Exchange the weights and their average."""
+        if self.average:
+            for name, tensor in self._averaged_tensors():
+                self.average[name].data, tensor.data = tensor.data, self.average[name].data
+
+    # -- frozen stages ----------------------------------------------------------------------------------
+
+    def _thaw(self, step: int) -> None:
+        """Let the stages learn that ``step`` allows; the frozen ones keep their norms' statistics too."""
+        learning = len(self.stages)
+        if self.config.train_last is not None:
+            joined = step // self.config.unfreeze_every if self.config.unfreeze_every else 0
+            learning = min(learning, self.config.train_last + joined)
+        if learning == self.learning:
+            return
+        self.learning = learning
+        frozen = {name for stage in self.stages[: len(self.stages) - learning] for name in stage}
+        if self.config.train_last is not None:
+            for name, parameter in self.named.items():
+                parameter.requires_grad_(name not in frozen)
+        self.learners = _modules_that_train(self.module, frozen)
+
+    # -- watching and state -----------------------------------------------------------------------------
+
+    def observe(self, value: float, *, higher: bool) -> None:
+        """Tell a plateau schedule the headline of an evaluation."""
+        if not isinstance(self.schedule, Plateau):
+            return
+        best = self.plateau["best"]
+        if best is None or (value > best if higher else value < best):
+            self.plateau = self.plateau | {"best": value, "waited": 0}
+        elif self.plateau["waited"] + 1 < self.schedule.patience:  # type: ignore[operator]
+            self.plateau = self.plateau | {"waited": self.plateau["waited"] + 1}  # type: ignore[operator]
+        else:
+            lower = max(self.plateau["factor"] * self.schedule.factor, self.schedule.end)  # type: ignore[operator]
+            self.plateau = self.plateau | {"factor": lower, "waited": 0}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Moments by parameter name, the average, and the few numbers beside them."""
+        moments = {n: dict(self.torch.state[p]) for n, p in self.named.items() if p in self.torch.state}
+        return {
+            "moments": moments,
+            "average": self.average,
+            "updates": self.updates,
+            "plateau": self.plateau,
+            "scaler": self.scaler.state_dict() if self.scaler is not None else None,
+        }
+
+    @torch.no_grad()
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what ``state_dict`` gave, in the memory layout that each parameter has now."""
+        self.torch.state.clear()
+        for name, moments in state["moments"].items():
+            parameter = self.named[name]
+            self.torch.state[parameter] = {key: _laid_out_as(parameter, value) for key, value in moments.items()}
+        for name, tensor in self.average.items():
+            tensor.copy_(state["average"][name])
+        self.updates, self.plateau = state["updates"], state["plateau"]
+        if self.scaler is not None and state["scaler"]:
+            self.scaler.load_state_dict(state["scaler"])
+
+
+def stages_of(module: nn.Module) -> list[list[str]]:
+    """Names of parameters from input to output: a stage a child, the items of lists and sequences apart."""
+    stages: dict[str, list[str]] = {}
+    for name, _ in module.named_parameters():
+        head, _, rest = name.partition(".")
+        child = getattr(module, head)
+        if isinstance(child, nn.Sequential | nn.ModuleList):
+            head = f"{head}.{rest.partition('.')[0]}"
+        stages.setdefault(head, []).append(name)
+    return list(stages.values())
+
+
+def _modules_that_train(module: nn.Module, frozen: set[str]) -> list[dict[str, Any]]:
+    """The attribute tables of the modules to switch to train mode: all but those whose parameters are frozen.
+
+    Writing ``training`` into the table is what ``Module.train`` does, without its walk over the tree.
+    """
+    tables = []
+    for prefix, inner in module.named_modules():
+        own = [f"{prefix}.{n}".lstrip(".") for n, _ in inner.named_parameters(recurse=False)]
+        if not own or not frozen.issuperset(own):
+            tables.append(inner.__dict__)
+    return tables
+
+
+def _groups(
+    named: dict[str, nn.Parameter], stages: list[list[str]], config: OptimConfig
+) -> list[dict[str, Any]]:
+    """Parameter groups: a rate for each stage where rates differ, and no decay for vectors (norms, biases)."""
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
+    for place, stage in enumerate(reversed(stages)):
+        for name in stage:
+            key = (config.layer_decay**place, named[name].ndim >= 2)
+            groups.setdefault(key, []).append(named[name])
+    return [
+        {"params": params, "scale": scale, "weight_decay": config.weight_decay if decays else 0.0}
+        for (scale, decays), params in groups.items()
+    ]
+
+
+def _torch_optimizer(groups: list[dict[str, Any]], config: OptimConfig) -> torch.optim.Optimizer:
+    """The torch optimizer of the algorithm, fused into one kernel where torch has one for it."""
+    adam = {"lr": 0.0, "betas": config.betas, "eps": config.epsilon, "fused": True}
+    match config.algorithm:
+        case "adamw":
+            return torch.optim.AdamW(groups, **adam)
+        case "adam":
+            return torch.optim.Adam(groups, **adam)
+        case "rmsprop":
+            return torch.optim.RMSprop(
+                groups, lr=0.0, momentum=config.momentum, eps=config.epsilon, foreach=True
+            )
+        case "sgd" | "momentum" | "nesterov":
+            momentum = config.momentum if config.algorithm != "sgd" else 0.0
+            nesterov = config.algorithm == "nesterov"
+            return torch.optim.SGD(groups, lr=0.0, momentum=momentum, nesterov=nesterov, fused=True)
+
+
+def _laid_out_as(parameter: Tensor, value: Any) -> Any:
+    """A loaded moment with the strides of its parameter: fused kernels walk both in memory order."""
+    if isinstance(value, Tensor) and value.shape == parameter.shape:
+        return torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+    return value.to(parameter.device) if isinstance(value, Tensor) else value

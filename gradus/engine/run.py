@@ -1,0 +1,273 @@
+"""A run as a job sees it: the step, named randomness, placement, updates, and a log."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from gradus.core.errors import InputError
+from gradus.core.facts import Backpropagated, Found, Listeners, Updated
+from gradus.core.randomness import generator, seed_from
+from gradus.engine.devices import World
+from gradus.engine.loss import Loss
+from gradus.engine.optim import Optim
+from gradus.engine.plan import Plan
+from gradus.engine.settings import Precision, TrainConfig
+
+Batch = Mapping[str, Any]
+T = TypeVar("T")
+
+
+class Run:
+    """What the engine lends to a job: five verbs and the step.
+
+    ``step``, ``rng(name)``, ``place(value)``, ``update(optim, loss_of, batch)``, ``log(name, total, count)`` and
+    ``decide(name, value, reason)``. Autocast, micro-batches, several devices and running out of memory live in
+    ``update`` and nowhere else. ``folder`` is None for a scratch run that writes nothing.
+    """
+
+    def __init__(
+        self,
+        train: TrainConfig,
+        *,
+        device: torch.device,
+        plan: Plan | None = None,
+        folder: Path | None = None,
+        world: World | None = None,
+    ) -> None:
+        self.train, self.device, self.folder = train, device, folder
+        self.plan = plan or Plan()
+        self.world = world or World()
+        self.listeners = Listeners()
+        self.step = 0
+        self.micro_batches = train.micro_batches
+        self.precision: Precision = "fp32"
+        self._autocast: torch.autocast | None = None
+        self._generators: dict[str, torch.Generator] = {}
+        self._purpose = "train"
+        self._sums: dict[str, tuple[list[Tensor], list[Any]]] = {}
+        torch.manual_seed(seed_from(train.seed, "global"))
+
+    # -- the verbs of a job ------------------------------------------------------------------------------
+
+    def rng(self, name: str) -> torch.Generator:
+        """The generator called ``name``, on the run's device; evaluation has its own of each name."""
+        if name not in self._generators:
+            self._generators[name] = generator(self.train.seed, self._purpose, name, device=self.device)
+        return self._generators[name]
+
+    def place(self, value: T) -> T:
+        """A module, a tensor, or a dict of them, on the run's device."""
+        if isinstance(value, nn.Module | Tensor):
+            return value.to(self.device)  # type: ignore[return-value]
+        if isinstance(value, dict):
+            return {key: self.place(item) for key, item in value.items()}  # type: ignore[return-value]
+        return value
+
+    def decide(self, name: str, value: T | Callable[[], T], reason: str) -> T:
+        """A number derived from the data, with its reason; a run that is opened again gets it from its plan."""
+        return self.plan.decide(name, value, reason)
+
+    def log(self, name: str, total: Tensor | float, count: float | Tensor = 1) -> None:
+        """Add to the sums behind the next line of the journal, which shows their quotient."""
+        totals, counts = self._sums.setdefault(name, ([], []))
+        totals.append(total.detach() if isinstance(total, Tensor) else torch.tensor(float(total)))
+        counts.append(count)
+
+    def update(
+        self, optim: Optim, loss_of: Callable[[Batch], Loss], batch: Batch, *, whole: bool = False
+    ) -> None:
+        """Move ``optim``'s parameters once along the gradient of ``loss_of(batch)``.
+
+        ``whole`` says that the batch cannot be split (contrastive losses, statistics over the batch).
+        """
+        while True:
+            optim.begin(self.step)
+            pieces = 1 if whole else self.micro_batches * self.world.size
+            try:
+                self._accumulate(optim, loss_of, batch, pieces)
+                break
+            except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+                if not _out_of_memory(error):
+                    raise
+                self._use_smaller_pieces(batch, pieces, whole=whole, cause=error)
+        if self.listeners.wants(Backpropagated):
+            self.listeners.tell(Backpropagated(self.step, optim))
+        optim.step(self.step)
+        if self.listeners.wants(Updated):
+            self.listeners.tell(Updated(self.step, optim))
+
+    # -- inside update -----------------------------------------------------------------------------------
+
+    def _accumulate(
+        self, optim: Optim, loss_of: Callable[[Batch], Loss], batch: Batch, pieces: int
+    ) -> None:
+        """Leave in ``optim``'s parameters the gradient of the batch's total over its count."""
+        if pieces == 1 and self.world.size == 1:
+            loss = self._forward(optim, loss_of, batch)
+            optim.backward(loss.total / _divisor(loss.count))
+            return
+        # Sums are divided by a guess at the whole count at once (half precision overflows otherwise) and by
+        # what the guess missed at the end, when every piece and every process has been counted.
+        guess: Any = None
+        counted: Any = 0
+        for piece in _split(batch, pieces, self.world):
+            loss = self._forward(optim, loss_of, piece)
+            guess = _divisor(loss.count) * pieces if guess is None else guess
+            counted = counted + loss.count
+            optim.backward(loss.total / guess)
+        self._settle(optim, guess, counted, pieces)
+
+    def _settle(self, optim: Optim, guess: Any, counted: Any, pieces: int) -> None:
+        """Sum over the processes, and divide by the true count where the guess was another."""
+        if self.world.size > 1:
+            # Every process must divide alike: gradients travel as sums.
+            factor = 0.0 if guess is None else guess
+            if optim.gradients():
+                torch._foreach_mul_(optim.gradients(), factor)
+            total = torch.as_tensor(counted, dtype=torch.float32, device=self.device).reshape(1).clone()
+            optim.share(self.world, total)
+            guess, counted = 1.0, total[0]
+        if isinstance(counted, Tensor) or isinstance(guess, Tensor) or guess != counted:
+            torch._foreach_mul_(optim.gradients(), guess / _divisor(counted))
+
+    def _forward(self, optim: Optim, loss_of: Callable[[Batch], Loss], piece: Batch) -> Loss:
+        """One forward pass in the run's precision, its sums logged."""
+        if self._autocast is None:
+            loss = loss_of(piece)
+        else:
+            with self._autocast:
+                loss = loss_of(piece)
+        prefix = f"{optim.name}_" if optim.name else ""
+        self.log(f"{prefix}loss", loss.total, loss.count)
+        for name, total in loss.notes.items():
+            self.log(prefix + name, total, loss.count)
+        return loss
+
+    def _use_smaller_pieces(self, batch: Batch, pieces: int, *, whole: bool, cause: Exception) -> None:
+        """Halve the pieces after running out of memory; InputError where one item is already too much."""
+        rows = rows_of(batch)
+        if whole or pieces >= rows:
+            raise InputError(
+                "GR-RUN-004",
+                where=f"step {self.step}",
+                wanted="memory for a batch that cannot be split" if whole else "memory for one item at a time",
+                got=f"out of memory with {rows // pieces} items",
+                remedy="Give a smaller --train.batch, a smaller model, or a device with more memory.",
+            ) from cause
+        self.micro_batches *= 2
+        self._sums.clear()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        said = f"Out of memory at step {self.step}: batches of {rows} are now computed in {self.micro_batches} pieces"
+        self.listeners.tell(Found(self.step, "GR-RUN-005", f"{said}; the update stays the same."))
+
+    # -- the engine's side -------------------------------------------------------------------------------
+
+    def use_precision(self, precision: Precision, optims: list[Optim]) -> None:
+        """Compute forward passes in ``precision`` from now on."""
+        self.precision = precision
+        if precision == "fp32":
+            return
+        dtype = torch.bfloat16 if precision == "bf16" else torch.float16
+        self._autocast = torch.autocast(self.device.type, dtype)
+        for optim in optims:
+            optim.scaler = torch.amp.GradScaler(self.device.type) if precision == "fp16" else None
+
+    def due(self, what: str) -> bool:
+        """Whether ``evaluate`` or ``log`` falls on this step: every so many, and on the last."""
+        share, every = (10, self.train.evaluate_every) if what == "evaluate" else (100, self.train.log_every)
+        every = every or max(1, self.train.steps // share)
+        return self.step % every == 0 or self.step == self.train.steps
+
+    def drain(self) -> dict[str, float]:
+        """The means since the last call: one wait for the device, here and not in a step."""
+        if self.world.size > 1:
+            self._sum_over_processes()
+        means = {name: _quotient(totals, counts) for name, (totals, counts) in self._sums.items()}
+        self._sums.clear()
+        return means
+
+    def _sum_over_processes(self) -> None:
+        for name, (totals, counts) in self._sums.items():
+            pair = torch.stack([_sum(totals, self.device), _sum(counts, self.device)])
+            self.world.sum_([pair])
+            self._sums[name] = ([pair[0]], [pair[1]])
+
+    @contextmanager
+    def aside(self, purpose: str) -> Iterator[None]:
+        """Randomness of its own for evaluation and the like: training goes on as if it had not happened."""
+        kept, self._generators = self._generators, {}
+        kept_purpose, self._purpose = self._purpose, purpose
+        devices = [self.device] if self.device.type == "cuda" else []
+        try:
+            with torch.random.fork_rng(devices=devices):
+                torch.manual_seed(seed_from(self.train.seed, purpose))
+                if self._autocast is None:
+                    yield
+                else:
+                    with self._autocast:
+                        yield
+        finally:
+            self._generators, self._purpose = kept, kept_purpose
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state of every generator, and how batches are split."""
+        states = {f"rng.{name}": made.get_state() for name, made in self._generators.items()}
+        states["global"] = torch.get_rng_state()
+        if self.device.type == "cuda":
+            states["global_cuda"] = torch.cuda.get_rng_state(self.device)
+        return {"states": states, "micro_batches": self.micro_batches, "step": self.step}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what ``state_dict`` gave."""
+        self.step, self.micro_batches = state["step"], state["micro_batches"]
+        for name, value in state["states"].items():
+            if name.startswith("rng."):
+                self.rng(name.removeprefix("rng.")).set_state(value)
+        torch.set_rng_state(state["states"]["global"])
+        if self.device.type == "cuda" and "global_cuda" in state["states"]:
+            torch.cuda.set_rng_state(state["states"]["global_cuda"], self.device)
+
+
+def rows_of(batch: Batch) -> int:
+    """How many items a batch holds: the first dimension of its first tensor."""
+    return next((len(value) for value in batch.values() if isinstance(value, Tensor)), 1)
+
+
+def _split(batch: Batch, pieces: int, world: World) -> Iterator[Batch]:
+    """This process's pieces of a batch: equal runs of rows, none empty."""
+    rows = rows_of(batch)
+    each = pieces // world.size
+    for piece in range(world.rank * each, (world.rank + 1) * each):
+        first, last = rows * piece // pieces, rows * (piece + 1) // pieces
+        if last > first:
+            yield {k: v[first:last] if isinstance(v, Tensor) else v for k, v in batch.items()}
+
+
+def _divisor(count: Any) -> Any:
+    """A count to divide by; a batch with nothing to learn from has a zero gradient, not an undefined one."""
+    return count.clamp(min=1e-12) if isinstance(count, Tensor) else count or 1
+
+
+def _sum(values: list[Any], device: torch.device) -> Tensor:
+    if any(isinstance(value, Tensor) for value in values):
+        return torch.stack([torch.as_tensor(v, dtype=torch.float32, device=device) for v in values]).sum()
+    return torch.tensor(float(sum(values)), device=device)
+
+
+def _quotient(totals: list[Tensor], counts: list[Any]) -> float:
+    total = _sum(totals, totals[0].device).item()
+    count = _sum(counts, totals[0].device).item()
+    return total / count if count else math.nan
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Whether torch ran out of memory; the CPU's allocator says so only in words."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
