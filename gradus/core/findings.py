@@ -126,6 +126,28 @@ PAGES: dict[str, Page] = {
         "Under torchrun every process must be told the same run folder; the default has the time in its name.",
         "Give `--out`, or let `gradus train --devices N` start the processes.",
     ),
+    # -- benchmarks and their records --------------------------------------------------------------------
+    "GR-BENCH-001": Page(
+        "Record that does not hold",
+        "A file among the benchmark records lacks a field, has one too many, or contradicts itself: a mean "
+        "that is not that of its values, a name that is not that of its content.",
+        "Write the record again with `gradus bench`. Records are not edited by hand.",
+    ),
+    "GR-BENCH-002": Page(
+        "A run of the benchmark failed",
+        "One of the trainings ended with an error, which the message quotes. No record was written.",
+        "Run that training alone, as the message says, and mend what it tells.",
+    ),
+    "GR-BENCH-003": Page(
+        "Record exists",
+        "A recipe has one record a day and name, and today's is there already. It is not overwritten.",
+        "Give `--name`, or remove the old record if it should not count.",
+    ),
+    "GR-BENCH-004": Page(
+        "Setting that the benchmark sets itself",
+        "A benchmark varies the seed or the fold, one of the two. The command gives both, or a value for it.",
+        "Leave the setting out. For one chosen seed or fold use `gradus train`.",
+    ),
     # -- runs: folders, checkpoints, training ------------------------------------------------------------
     "GR-RUN-001": Page(
         "Disk full",

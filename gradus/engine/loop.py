@@ -214,7 +214,7 @@ def _rates(parts: Any) -> dict[str, float]:
     """The learning rate and the last gradient norm of each optimizer."""
     values: dict[str, float] = {}
     for optim in optims_of(parts):
-        prefix = f"{optim.name}_" if optim.name else ""
+        prefix = optim.prefix
         values[f"{prefix}rate"] = max(group["lr"] for group in optim.torch.param_groups)
         if optim.norm is not None:
             values[f"{prefix}gradient_norm"] = optim.norm.item()

@@ -42,6 +42,7 @@ class Optim:
             self.average = {name: tensor.detach().clone() for name, tensor in self._averaged_tensors()}
         self.plateau = {"factor": 1.0, "best": None, "waited": 0}
         self.scaler: torch.amp.GradScaler | None = None
+        self.prefix = f"{name}_" if name else ""
         self.learning = -1
         self._thaw(0)
         module.eval()  # the resting state
@@ -55,9 +56,12 @@ class Optim:
         for parameter in self.parameters:
             parameter.grad = None
 
-    def backward(self, loss: Tensor) -> None:
-        """Add the gradient of ``loss``, scaled up where half precision needs it."""
-        (loss if self.scaler is None else self.scaler.scale(loss)).backward()
+    def backward(self, total: Tensor, weight: Tensor) -> None:
+        """Add the gradient of ``weight * total``, scaled up where half precision needs it.
+
+        The weight goes in as the gradient of the total: a division would add a node to every graph.
+        """
+        total.backward(weight if self.scaler is None else self.scaler.scale(weight))
 
     def gradients(self) -> list[Tensor]:
         """The gradients that the last backward passes left."""
@@ -229,7 +233,8 @@ def _groups(
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for place, stage in enumerate(reversed(stages)):
         for name in stage:
-            key = (config.layer_decay**place, named[name].ndim >= 2)
+            decays = config.weight_decay > 0 and named[name].ndim >= 2  # fewer groups are fewer kernels
+            key = (config.layer_decay**place, decays)
             groups.setdefault(key, []).append(named[name])
     return [
         {"params": params, "scale": scale, "weight_decay": config.weight_decay if decays else 0.0}

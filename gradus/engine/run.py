@@ -51,6 +51,7 @@ class Run:
         self._autocast: torch.autocast | None = None
         self._generators: dict[str, torch.Generator] = {}
         self._purpose = "train"
+        self._inverses: dict[tuple[float, torch.dtype], Tensor] = {}
         self._sums: dict[str, tuple[list[Tensor], list[Any]]] = {}
         torch.manual_seed(seed_from(train.seed, "global"))
 
@@ -76,7 +77,9 @@ class Run:
 
     def log(self, name: str, total: Tensor | float, count: float | Tensor = 1) -> None:
         """Add to the sums behind the next line of the journal, which shows their quotient."""
-        totals, counts = self._sums.setdefault(name, ([], []))
+        if name not in self._sums:
+            self._sums[name] = ([], [])
+        totals, counts = self._sums[name]
         totals.append(total.detach() if isinstance(total, Tensor) else torch.tensor(float(total)))
         counts.append(count)
 
@@ -111,7 +114,7 @@ class Run:
         """Leave in ``optim``'s parameters the gradient of the batch's total over its count."""
         if pieces == 1 and self.world.size == 1:
             loss = self._forward(optim, loss_of, batch)
-            optim.backward(loss.total / _divisor(loss.count))
+            optim.backward(loss.total, self._inverse(loss.count, loss.total))
             return
         # Sums are divided by a guess at the whole count at once (half precision overflows otherwise) and by
         # what the guess missed at the end, when every piece and every process has been counted.
@@ -121,8 +124,17 @@ class Run:
             loss = self._forward(optim, loss_of, piece)
             guess = _divisor(loss.count) * pieces if guess is None else guess
             counted = counted + loss.count
-            optim.backward(loss.total / guess)
+            optim.backward(loss.total, self._inverse(guess, loss.total))
         self._settle(optim, guess, counted, pieces)
+
+    def _inverse(self, count: Any, total: Tensor) -> Tensor:
+        """One over a count as a tensor like ``total``; those of plain numbers are kept, for they recur."""
+        if isinstance(count, Tensor):
+            return _divisor(count).reciprocal().to(total.dtype)
+        key = (count, total.dtype)
+        if key not in self._inverses:
+            self._inverses[key] = torch.tensor(1.0 / _divisor(count), dtype=total.dtype, device=total.device)
+        return self._inverses[key]
 
     def _settle(self, optim: Optim, guess: Any, counted: Any, pieces: int) -> None:
         """Sum over the processes, and divide by the true count where the guess was another."""
@@ -144,10 +156,9 @@ class Run:
         else:
             with self._autocast:
                 loss = loss_of(piece)
-        prefix = f"{optim.name}_" if optim.name else ""
-        self.log(f"{prefix}loss", loss.total, loss.count)
+        self.log(optim.prefix + "loss", loss.total, loss.count)
         for name, total in loss.notes.items():
-            self.log(prefix + name, total, loss.count)
+            self.log(optim.prefix + name, total, loss.count)
         return loss
 
     def _use_smaller_pieces(self, batch: Batch, pieces: int, *, whole: bool, cause: Exception) -> None:

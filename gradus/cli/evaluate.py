@@ -1,0 +1,47 @@
+"""gradus evaluate: the scores of a trained run, again or on other data."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from gradus.cli import arguments
+from gradus.cli.train import with_data
+from gradus.engine import folder
+from gradus.engine.job import Split
+from gradus.engine.loop import measure
+from gradus.jobs import find
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Arguments:
+    """Score a trained run on its test split, or on other data."""
+
+    folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """The run folder that `gradus train` printed."""
+    data: str | None = None
+    """Other data in the same layout; all of it is scored."""
+    split: Split | None = None
+    """The part to score; default test, and all with --data."""
+    json: bool = False
+    """Print the scores as JSON."""
+
+
+def run(given: list[str]) -> int:
+    """Score and print."""
+    asked = arguments.parse(Arguments, given, verb="evaluate")
+    job = find(folder.header(asked.folder)["job"])
+    config = with_data(folder.config_of(asked.folder, job), asked.data)
+    opened = folder.open_run(job, asked.folder, config=config)
+    split = asked.split or ("all" if asked.data else "test")
+    metrics = measure(job, opened.config, opened.parts, opened.run, split=split)
+    if asked.json:
+        print(json.dumps({"split": split, "step": opened.step, "metrics": metrics}))
+        return 0
+    print(f"{job.name}, step {opened.step}, split {split}")
+    width = max(map(len, metrics), default=0)
+    for name, value in metrics.items():
+        print(f"{name.ljust(width)} {value:8.4f}" + ("  (headline)" if name == job.headline.name else ""))
+    return 0

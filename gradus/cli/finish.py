@@ -1,0 +1,46 @@
+"""Carrying a run out and telling its end: scores beside the baseline, the report, what to do next."""
+
+from pathlib import Path
+from typing import Any
+
+from gradus.cli.progress import following
+from gradus.engine import folder
+from gradus.engine.devices import World, leave_world
+from gradus.engine.job import Job
+from gradus.ship.report import write_report
+
+
+def carry_out(job: Job, out: Path, world: World) -> int:
+    """Train the run in ``out`` to its end, score it, report it; exit status 0."""
+    if world.rank > 0:
+        folder.execute(job, out, world=world)
+        leave_world()
+        return 0
+    print(f"run {out}", flush=True)
+    with following(job.headline) as line:
+        result = folder.execute(job, out, world=world, watch=line.listen)
+    leave_world()
+    report = report_of(job, out)
+    print_result(result)
+    print(f"\nreport    {report}")
+    print(f"predict   gradus predict {out} INPUT...")
+    print(f"go on     gradus resume {out} --train.steps {2 * result['steps']}")
+    print(f"run {out}")
+    return 0
+
+
+def report_of(job: Job, out: Path) -> Path:
+    """Write the report of a run, with the panels that its job adds."""
+    opened = folder.open_run(job, out)
+    return write_report(out, panels=job.panels(opened.config, opened.parts, opened.run))
+
+
+def print_result(result: dict[str, Any]) -> None:
+    """Scores on the test split, each beside the baseline's where it has one."""
+    baseline = result["baseline_metrics"]
+    width = max(len(name) for name in result["metrics"])
+    print(f"\n{'on the test split'.ljust(width)}      run  baseline")
+    for name, value in result["metrics"].items():
+        beside = f"{baseline[name]:9.4f}" if name in baseline else ""
+        mark = "  (headline)" if name == result["headline"] else ""
+        print(f"{name.ljust(width)} {value:8.4f} {beside}{mark}")

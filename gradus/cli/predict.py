@@ -1,0 +1,56 @@
+"""gradus predict: what a trained run says of files, folders and arrays."""
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from gradus.cli import arguments
+from gradus.cli.main import complain
+from gradus.core.errors import GradusError
+from gradus.engine import folder
+from gradus.jobs import find
+from gradus.ship.predict import expand, predict, save_answers
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Arguments:
+    """Answer for files, folders or arrays."""
+
+    folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """The run folder that `gradus train` printed."""
+    inputs: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="INPUT")]
+    """Files, folders of files, .npy or .npz arrays."""
+    out: Path | None = None
+    """Folder for answers.jsonl and a picture of each answer."""
+    json: bool = False
+    """Print one JSON line an input."""
+    skip_bad: bool = False
+    """Report inputs that cannot be read and go on with the others."""
+
+
+def run(given: list[str]) -> int:
+    """Predict and print; exit status 1 if an input was bad, also with --skip-bad."""
+    asked = arguments.parse(Arguments, given, verb="predict")
+    inputs = expand(asked.inputs)
+    opened = folder.open_run(find(folder.header(asked.folder)["job"]), asked.folder)
+    deployable = opened.job.deploy(opened.config, opened.parts)
+    answers, bad = [], 0
+    for raw, answer in predict(deployable, inputs, skip_bad=asked.skip_bad):
+        if isinstance(answer, GradusError):
+            bad += 1
+            complain(answer)
+            continue
+        answers.append((raw, answer))
+        line = {"input": str(raw), **answer.to_dict()}
+        print(json.dumps(line) if asked.json else "  ".join(f"{key} {_shown(v)}" for key, v in line.items()))
+    if asked.out:
+        print(f"answers in {save_answers(answers, asked.out)}", file=sys.stderr)
+    return 1 if bad else 0
+
+
+def _shown(value: object) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

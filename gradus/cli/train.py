@@ -1,0 +1,86 @@
+"""gradus train: a recipe, with settings replaced, from raw data to a run folder with a report."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from gradus.cli import arguments
+from gradus.cli.finish import carry_out
+from gradus.cli.processes import spread
+from gradus.core.configs import settings
+from gradus.core.errors import UsageError
+from gradus.engine import folder
+from gradus.engine.devices import World, join_world
+from gradus.jobs import resolve
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Arguments:
+    """Train a recipe, evaluate it against its baseline, and write a run folder."""
+
+    target: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="JOB[/RECIPE]")]
+    """Job, and recipe if not the job's first: image_classification/digits."""
+    data: str | None = None
+    """Your own data: a file or folder in the layout that the recipe reads."""
+    out: Path | None = None
+    """The run folder to make; default runs/JOB-RECIPE-TIME."""
+    devices: int = 1
+    """Processes that share every batch (torchrun)."""
+
+
+def run(given: list[str]) -> int:
+    """Train; exit status 0 when the run is complete."""
+    if arguments.wants_help(given):
+        return explain(given)
+    asked, rest = arguments.parse_some(Arguments, given, verb="train")
+    reference, job, recipe = resolve(asked.target)
+    config = arguments.override(with_data(job.recipes[recipe]().config, asked.data), rest, verb=f"train {asked.target}")
+    world = join_world()
+    out = asked.out or _default_folder(f"{job.name}-{recipe}", world)
+    if world.rank == 0:
+        folder.begin(out, reference=reference, recipe=recipe, config=config)
+    world.wait()
+    if asked.devices > 1 and world.size == 1:
+        return spread(asked.devices, ["resume", str(out)])
+    return carry_out(job, out, world)
+
+
+def _default_folder(name: str, world: World) -> Path:
+    if world.size > 1:
+        raise UsageError(
+            "GR-CLI-007",
+            where="gradus train under torchrun",
+            wanted="--out, so that every process finds the same folder",
+            got="none",
+            remedy="Give --out, or let `gradus train --devices N` start the processes.",
+        )
+    return Path("runs") / f"{name}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+
+
+def explain(given: list[str]) -> int:
+    """``gradus train --help``, and with a job also every setting of its recipe."""
+    targets = [token for token in given if not token.startswith("-")]
+    config = None
+    if targets:
+        _, job, recipe = resolve(targets[0])
+        config = job.recipes[recipe]().config
+    arguments.show_help(Arguments, config, verb=" ".join(["train", *targets[:1]]))
+    return 0
+
+
+def with_data(config: Any, data: str | None) -> Any:
+    """``config`` with its data read from ``data``; UsageError if its recipe reads no path."""
+    if data is None:
+        return config
+    if "data.path" not in dict(settings(config)):
+        raise UsageError(
+            "GR-CLI-006",
+            where=f"--data {data}",
+            wanted="a recipe that reads data from a path",
+            got="one that makes its own",
+            remedy="Leave --data out, or choose another recipe (`gradus jobs`).",
+        )
+    return arguments.override(config, ["--data.path", data], verb="--data")

@@ -1,0 +1,1 @@
+"""What the source of gradus must look like, whatever it computes."""
