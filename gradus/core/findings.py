@@ -148,6 +148,16 @@ PAGES: dict[str, Page] = {
         "A benchmark varies the seed or the fold, one of the two. The command gives both, or a value for it.",
         "Leave the setting out. For one chosen seed or fold use `gradus train`.",
     ),
+    "GR-CLI-008": Page(
+        "Name that a job cannot have",
+        "A job's name becomes a Python package, and must differ from those of gradus.",
+        "Choose small letters, digits and underscores: my_job.",
+    ),
+    "GR-CLI-009": Page(
+        "Folder exists",
+        "`gradus new job` never writes over what is there.",
+        "Choose another name, or move the folder away.",
+    ),
     # -- runs: folders, checkpoints, training ------------------------------------------------------------
     "GR-RUN-001": Page(
         "Disk full",

@@ -17,7 +17,7 @@ from math import radians
 from typing import Annotated, Literal
 
 import torch
-from jaxtyping import Bool, Float, Int, Int64
+from jaxtyping import Bool, Float, Int, Int64, Shaped
 from torch import Tensor
 
 from gradus.core.configs import Fraction, NotNegative, Positive, Share, Whole, Within
@@ -127,8 +127,8 @@ def mix(
     return mixed, share * targets + (1 - share) * targets[partner]
 
 
-def tta_views(images: Images, kinds: tuple[View, ...]) -> Tensor:
-    """The views of test-time augmentation, (V, B, C, H, W), the images themselves first.
+def tta_views(images: Images, kinds: tuple[View, ...]) -> Shaped[Tensor, "V B C H W"]:
+    """The views of test-time augmentation, the images themselves first.
 
     ``flip`` adds the mirror image, ``shift`` a pixel up and left and one down and right; both make 6 views.
     The caller averages the probabilities over V.

@@ -26,8 +26,8 @@ def shift_and_mirror(
 ) -> Images:
     """Mirror each image where asked, then move it right and down by whole pixels; bytes stay bytes.
 
-    One gather by pixel number: on a CPU that is faster than padding and slicing, and 2 to 9 times faster than
-    indexing by rows and columns.
+    One gather by pixel number: on a CPU it measured faster than padding and slicing, than a gather along each
+    side, and by far than indexing with rows and columns.
     """
     rows = _source(images.shape[2], shift_xy[:, 1], mirror_xy[:, 1])
     columns = _source(images.shape[3], shift_xy[:, 0], mirror_xy[:, 0])

@@ -216,7 +216,7 @@ def channel_statistics(images: UInt8[Tensor, "N C H W"]) -> tuple[Float[Tensor, 
     deviation 0.
     """
     counts = torch.zeros(images.shape[1], 256, dtype=torch.int64, device=images.device)
-    for some in images.split(4096):
+    for some in torch.split(images, 4096):
         for channel in range(images.shape[1]):
             counts[channel] += torch.bincount(some[:, channel].flatten(), minlength=256)
     values = torch.arange(256, dtype=torch.float64, device=images.device) / 255

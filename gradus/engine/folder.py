@@ -91,6 +91,9 @@ def execute(job: Job, folder: Path, *, world: World | None = None, watch: Watch 
         config = settle(job, config, plan, device=device)
         run = Run(config.train, device=device, plan=plan, folder=folder, world=world)
         training = Training(job, config, run, checkpoints=checkpoints)
+        if not training.restored:
+            training.save()  # what build did once (public weights read) is never done again
+            checkpoints.wait()
         if world.rank == 0:
             plan.write(folder / "plan.json")
             cut_journal(folder / "journal.jsonl", run.step)

@@ -1,4 +1,4 @@
-"""Line charts drawn by hand as small SVG pictures: they take the page's colours, light or dark, and its letters."""
+"""Line charts drawn by hand as small SVG pictures, in the letters and colours of the page, light or dark."""
 
 import math
 from collections.abc import Sequence
@@ -8,9 +8,11 @@ from typing import Literal
 from gradus.ship.page import Html, element, markup, shown
 
 Point = tuple[float, float]
+Kind = Literal["noisy", "exact", "dots"]
 
 WIDTH, HEIGHT = 400, 215
 TOP, RIGHT, BOTTOM = 10, 12, 24
+TONES = 6  # colours of the style sheet
 MANY = 20  # measurements from which a line is smoothed
 SPAN = 30.0  # a series whose largest value is so many times its smallest is shown on a log scale
 DRAWN = 240  # buckets that a long series is drawn in, less than a pixel each
@@ -23,7 +25,7 @@ class Series:
     key: str
     """What the line is, beside its colour."""
     points: Sequence[Point]
-    kind: Literal["noisy", "exact", "dots"] = "noisy"
+    kind: Kind = "noisy"
     """Noisy lines are smoothed over a faint one of what was measured; dots are few, and each is marked."""
     tone: int = 0
     """Which colour of the style sheet."""
@@ -90,15 +92,13 @@ def ticks(low: float, high: float) -> list[float]:
     """Round numbers between two ends, about four: multiples of 1, 2 or 5 times a power of ten."""
     power = math.floor(math.log10(high - low))
     paces = [factor * 10.0**p for p in (power - 1, power) for factor in (1, 2, 5)]
-    choices = [
-        [place * pace for place in range(math.ceil(low / pace), math.floor(high / pace) + 1)]
-        for pace in paces
-    ]
+    places = [range(math.ceil(low / pace), math.floor(high / pace) + 1) for pace in paces]
+    choices = [[place * pace for place in within] for within, pace in zip(places, paces, strict=True)]
     return min(choices, key=lambda marks: abs(len(marks) - 4))
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """Powers of ten between two ends, every second or third of many, with their doubles and fives where few."""
+    """Powers of ten between two ends: with round numbers between them where few, thinned where many."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for factors, pace in (((1, 2, 5), 1), ((1, 3), 1), ((1,), 1), ((1,), len(powers) // 5 + 1)):
         marks = [factor * 10.0**power for power in powers[::pace] for factor in factors]
@@ -116,13 +116,13 @@ def short(value: float) -> str:
     if size >= 1e4:
         return f"{value / 1e3:.4g}k"
     if size == 0 or size >= 1e-3:
-        return f"{value:,.4g}" if size < 1e3 else f"{value:,.0f}"
+        return f"{value:.6g}" if size < 1e3 else f"{value:,.0f}"
     mantissa, _, exponent = f"{value:.0e}".partition("e")
     return f"{mantissa}e{int(exponent)}"
 
 
 def smooth(values: Sequence[float]) -> list[float]:
-    """A centred moving average over a fifteenth of the series; it narrows towards the ends, which stay as they are."""
+    """A centred moving average over a fifteenth of the series; narrower near the ends, which it keeps."""
     half = max(1, len(values) // 30)
     out = []
     for place, value in enumerate(values):
@@ -154,9 +154,8 @@ def _line(line: Series, across: Scale, up: Scale) -> Html:
         marks = [_path(thin(line.points), across, up, class_="faint"), _path(thin(smoothed), across, up)]
     if line.kind == "dots" or len(finite) == 1:
         marks += [_dot(point, across, up, radius=2.6) for point in finite if len(finite) <= 2 * MANY]
-    marks += [
-        _dot(point, across, up, radius=5, class_="ring") for point in finite if point[0] == line.ringed_step
-    ]
+    ringed = [point for point in finite if point[0] == line.ringed_step]
+    marks += [_dot(point, across, up, radius=5, class_="ring") for point in ringed]
     return element("g", *marks, class_=f"{line.kind} tone-{line.tone}")
 
 

@@ -1,7 +1,7 @@
 """The parts of a page: elements that escape what they hold, tables, embedded figures, and the style sheet.
 
-Nothing on a page is fetched: styles are inside, pictures are data URIs, and the content policy forbids the rest,
-so that a hostile class name or file name stays text.
+Nothing on a page is fetched: styles are inside, pictures are data URIs, and the content policy forbids the
+rest, so that a hostile class name or file name stays text.
 """
 
 import base64
@@ -33,10 +33,8 @@ def markup(*children: Html | str) -> Html:
 
 def element(tag: str, *children: Html | str, **attributes: object) -> Html:
     """One element; ``class_`` is the attribute class, ``stroke_width`` is stroke-width."""
-    written = "".join(
-        f' {name.rstrip("_").replace("_", "-")}="{html.escape(str(value))}"'
-        for name, value in attributes.items()
-    )
+    named = ((name.rstrip("_").replace("_", "-"), value) for name, value in attributes.items())
+    written = "".join(f' {name}="{html.escape(str(value))}"' for name, value in named)
     end = "" if tag in ("img", "meta") else f"</{tag}>"
     return Html(f"<{tag}{written}>{markup(*children).text}{end}")
 
@@ -73,11 +71,9 @@ def shown(value: Any) -> str:
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Html:
     """A table whose numbers stand to the right; wide ones scroll in their place."""
     numeric = [all(_is_number(row[place]) for row in rows) for place in range(len(columns))]
-    head = element(
-        "tr", *(element("th", c, **_aligned(right)) for c, right in zip(columns, numeric, strict=True))
-    )
+    titles = [element("th", title, **_aligned(right)) for title, right in zip(columns, numeric, strict=True)]
     body = [element("tr", *(_cell(value) for value in row)) for row in rows]
-    whole = element("table", element("thead", head), element("tbody", *body))
+    whole = element("table", element("thead", element("tr", *titles)), element("tbody", *body))
     return element("div", whole, class_="scroll")
 
 
@@ -104,16 +100,14 @@ def picture(figure: Any) -> tuple[str, bytes]:
             return "png", pixels
         return "svg", content
     finally:
-        if (
-            "matplotlib.pyplot" in sys.modules
-        ):  # a figure that a job made there is kept alive until it is closed
+        if "matplotlib.pyplot" in sys.modules:  # it keeps the figures made with it until they are closed
             sys.modules["matplotlib.pyplot"].close(figure)
 
 
 def _saved(figure: Any, suffix: str) -> bytes:
     """A figure in a format; text that is no formula although it has dollar signs is shown as it is."""
-    import matplotlib  # noqa: PLC0415 - heavy, and only reports with figures need it
-    from matplotlib.text import Text  # noqa: PLC0415
+    import matplotlib
+    from matplotlib.text import Text
 
     metadata = dict.fromkeys(["Date", "Creator", "Format", "Type"] if suffix == "svg" else ["Software"])
     settings = {"svg.hashsalt": "gradus", "svg.fonttype": "none"}
@@ -181,7 +175,8 @@ header { padding-bottom: 2.5rem; }
 .eyebrow { margin: 0 0 .4rem; color: var(--soft); font-size: .85rem; }
 h1 { margin: 0 0 1.4rem; font: 600 1.05rem/1.4 var(--sans); }
 h1 span { color: var(--soft); font-weight: 400; }
-.verdict { margin: 0; max-width: 34em; font: 400 clamp(1.4rem, 3.4vw, 2rem)/1.34 var(--serif); text-wrap: pretty; }
+.verdict { margin: 0; max-width: 34em; font: 400 clamp(1.4rem, 3.4vw, 2rem)/1.34 var(--serif);
+  text-wrap: pretty; }
 .verdict strong { font-weight: 600; color: var(--series-0); white-space: nowrap; }
 .aside { margin: 1.1rem 0 0; color: var(--soft); font-size: .92rem; max-width: 60em; }
 section { display: grid; grid-template-columns: 11rem minmax(0, 1fr); gap: 0 2.5rem; padding: 1.6rem 0 2.2rem;
@@ -192,8 +187,9 @@ h2 { margin: 0; font: 600 1.12rem/1.4 var(--serif); text-wrap: balance; }
 h3 { margin: 2rem 0 .5rem; font: 600 .95rem/1.4 var(--sans); }
 p { margin: 0 0 1rem; max-width: 44em; }
 .note { color: var(--soft); font-size: .88rem; }
-.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); gap: 1.9rem 2rem;
-  align-items: end; }
+p code { background: var(--wash); padding: .08em .3em; border-radius: 3px; }
+.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr));
+  gap: 1.9rem 2rem; align-items: end; }
 .charts + p { margin-top: 1.4rem; }
 figure { margin: 0; break-inside: avoid; }
 figcaption { font-size: .85rem; line-height: 1.45; margin-bottom: .35rem; }
@@ -216,7 +212,8 @@ svg circle.ring { fill: var(--paper); stroke: var(--tone); stroke-width: 2.5; }
 .tone-3 { --tone: var(--series-3); } .tone-4 { --tone: var(--series-4); } .tone-5 { --tone: var(--series-5); }
 .scroll { overflow-x: auto; margin: 0 0 1.2rem; }
 table { border-collapse: collapse; font-size: .92rem; line-height: 1.45; }
-th, td { padding: .42rem 1.6rem .42rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--rule); }
+th, td { padding: .42rem 1.6rem .42rem 0; text-align: left; vertical-align: top;
+  border-bottom: 1px solid var(--rule); }
 th:last-child, td:last-child { padding-right: 0; }
 th { color: var(--soft); font-weight: 500; font-size: .85rem; white-space: nowrap; }
 .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
@@ -250,9 +247,11 @@ footer { padding-top: 1.2rem; border-top: 1px solid var(--rule); color: var(--so
   th, td { padding-right: 1rem; }
 }
 @media print {
-  :root { color-scheme: light; --paper: #ffffff; --ink: #000000; --soft: #55514a; --rule: #d5d1c8; --wash: #f5f3ee;
+  :root {
+    color-scheme: light; --paper: #ffffff; --ink: #000000; --soft: #55514a; --rule: #d5d1c8; --wash: #f5f3ee;
     --series-0: #1f5fb4; --series-1: #c2540a; --series-2: #2c7a4b; --series-3: #8646a3; --series-4: #866514;
-    --series-5: #b03558; }
+    --series-5: #b03558;
+  }
   .paper img { filter: none; }
   body { font-size: 10pt; }
   main { max-width: none; padding: 0; }

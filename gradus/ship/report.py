@@ -20,14 +20,18 @@ from gradus.core.findings import PAGES
 from gradus.engine.folder import header
 from gradus.engine.job import Panel
 from gradus.engine.journal import read_journal
-from gradus.ship.charts import Point, Series, chart
-from gradus.ship.page import Html, element, embedded, markup, page, picture, section, shown, table
+from gradus.ship.charts import TONES, Kind, Point, Series, chart
+from gradus.ship.page import Html, element, embedded, markup, page, picture, prose, section, shown, table
 
 FIRST_CHARTS = 8  # more metrics than these, one a class perhaps, are folded away
-LONGEST = 240  # letters of a value in a table; the file has the rest
+LONGEST = 240  # letters of a value on the page; the file has the rest
+CAVEAT = (
+    "The scores hold for data like the test split. They say nothing of other sources, of times to come or of "
+    "groups of people that the data leave out: measure on your own before you rely on the model."
+)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
     """What the files of a run folder say; a file that is not there yet says nothing."""
 
@@ -54,17 +58,17 @@ def write_report(folder: Path, *, panels: Sequence[Panel]) -> Path:
     """
     story = _read(folder)
     verdict = _verdict(story)
-    name = str(story.result.get("job") or Path(str(story.head["job"])).name)
-    title = f"{name} / {story.head['recipe']}"
+    name = str(story.result.get("job") or Path(story.head["job"]).name)
+    recipe = f" / {story.head['recipe']}"
     content = page(
-        title,
-        _text(verdict),
+        name + recipe,
+        html.unescape(re.sub("<[^>]*>", "", verdict.text)),
         element(
             "header",
             element("p", "gradus report", class_="eyebrow"),
-            element("h1", name, element("span", f" / {story.head['recipe']}")),
+            element("h1", name, element("span", recipe)),
             element("p", verdict, class_="verdict"),
-            *(element("p", sentence, class_="aside") for sentence in _remarks(story)),
+            *(element("p", prose(sentence), class_="aside") for sentence in _remarks(story)),
         ),
         section("Curves", *_curves(story)),
         section("Test scores", _scores(story)),
@@ -83,9 +87,13 @@ def _read(folder: Path) -> Story:
         path = folder / name
         return dict(read_json(path)) if path.exists() else {}
 
-    journal = read_journal(folder / "journal.jsonl")
     return Story(
-        folder, header(folder), there("plan.json"), there("env.json"), there("metrics.json"), journal
+        folder=folder,
+        head=header(folder),
+        plan=there("plan.json"),
+        machine=there("env.json"),
+        result=there("metrics.json"),
+        journal=read_journal(folder / "journal.jsonl"),
     )
 
 
@@ -101,11 +109,11 @@ def _verdict(story: Story) -> Html:
         return markup(
             f"Not finished: at step {story.reached():,}{steps}, and not scored on the test split yet."
         )
-    value, baseline = result["value"], result["baseline"]
-    cost = f"{result['steps']:,} steps in {_duration(result['seconds'])} on {result['device']} in {result['precision']}"
-    strong = element("strong", f"{result['headline']} {shown(value)}")
+    beside = _beside(result["value"], result["baseline"], result["direction"])
+    cost = f"{result['steps']:,} steps in {_duration(result['seconds'])}"
     return markup(
-        strong, f" on the test split, {_beside(value, baseline, result['direction'])}, after {cost}."
+        element("strong", f"{result['headline']} {shown(result['value'])}"),
+        f" on the test split, {beside}, after {cost} on {result['device']} in {result['precision']}.",
     )
 
 
@@ -115,20 +123,20 @@ def _beside(value: Any, baseline: Any, direction: str) -> str:
         return f"beside {shown(baseline)} for the baseline"
     gain = float(value) - float(baseline) if direction == "higher" else float(baseline) - float(value)
     if gain == 0:
-        return f"no better than the baseline with {shown(baseline)}"
-    return f"{shown(abs(gain))} {'better' if gain > 0 else 'worse'} than the baseline with {shown(baseline)}"
+        return f"no better than the baseline's {shown(baseline)}"
+    return f"{shown(abs(gain))} {'better' if gain > 0 else 'worse'} than the baseline's {shown(baseline)}"
 
 
 def _remarks(story: Story) -> list[str]:
     """What qualifies the verdict."""
     remarks = []
-    scored = story.result.get("steps")
-    if scored is not None and story.reached() > scored:
-        remarks.append(
-            f"These scores are of step {scored:,}; training has gone on to step {story.reached():,} since."
-        )
+    scored, reached = story.result.get("steps", 0), story.reached()
     if not story.result:
-        remarks.append(f"Go on with: gradus resume {shlex.quote(str(story.folder))}")
+        remarks.append(f"Go on with `gradus resume {shlex.quote(str(story.folder))}`.")
+    elif reached > scored:
+        remarks.append(
+            f"These scores are of step {scored:,}; training has gone on to step {reached:,} since."
+        )
     ended = story.facts("ended")
     if ended and ended[-1]["reason"] != "all steps taken":
         remarks.append(f"Training ended early: {ended[-1]['reason']}.")
@@ -143,37 +151,37 @@ def _duration(seconds: float) -> str:
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} minutes"
 
 
-def _text(content: Html) -> str:
-    """What markup says, for a place that escapes it again."""
-    return html.unescape(re.sub(r"<[^>]*>", "", content.text))
-
-
 # -- curves ----------------------------------------------------------------------------------------------
 
 
 def _curves(story: Story) -> list[Html]:
     """A chart for each name that was measured in training or scored on the validation split."""
-    training = _by_name(story.facts("measured"), "values")
     evaluated = [row for row in story.facts("evaluated") if row["split"] == "validation"]
-    validation = _by_name(evaluated, "metrics")
+    training, validation = _by_name(story.facts("measured"), "values"), _by_name(evaluated, "metrics")
     best = next((row["step"] for row in reversed(evaluated) if row["best"]), None)
     if not training and not validation:
         return [element("p", "The journal has no measurements yet.")]
     rates = {name: line for name, line in training.items() if _is_rate(name, training)}
     norms = {name: line for name, line in training.items() if name.endswith("gradient_norm")}
-    names = [n for n in (training | validation) if n not in rates | norms and n != "memory_gib"]
+    names = [n for n in training | validation if n not in rates | norms and n != "memory_gib"]
     names.sort(key=lambda n: (not n.endswith("loss"), n != story.result.get("headline")))
-    charts = [_both(n, training.get(n), validation.get(n), best) for n in names]
+    charts = [_both(n, training.get(n, []), validation.get(n, []), best) for n in names]
     engine = [
-        *([chart("learning rate", _several(rates, "rate"), from_zero=True)] if rates else []),
-        *([chart("gradient norm", _several(norms, "gradient_norm"), may_be_log=True)] if norms else []),
+        *(
+            [chart("learning rate", _by_optimizer(rates, "rate", kind="exact"), from_zero=True)]
+            if rates
+            else []
+        ),
+        *([chart("gradient norm", _by_optimizer(norms, "gradient_norm"), may_be_log=True)] if norms else []),
     ]
     out = [element("div", *charts[:FIRST_CHARTS], *engine, class_="charts")]
     if rest := charts[FIRST_CHARTS:]:
         more = element("summary", f"{len(rest)} more")
         out.append(element("details", more, element("div", *rest, class_="charts")))
+    if best is not None:
+        out.append(element("p", f"Rings mark the best evaluation, at step {best:,}.", class_="note"))
     if not validation:
-        out.append(element("p", "No validation split was scored."))
+        out.append(element("p", "No validation split was scored.", class_="note"))
     return out
 
 
@@ -187,24 +195,35 @@ def _by_name(rows: Sequence[dict[str, Any]], key: str) -> dict[str, list[Point]]
 
 
 def _is_rate(name: str, training: dict[str, list[Point]]) -> bool:
-    """Whether a name is an optimizer's learning rate, which stands beside its loss, and not a rate of errors."""
+    """Whether a name is an optimizer's learning rate, which stands beside its loss: error_rate does not."""
     return name == "rate" or (name.endswith("_rate") and f"{name.removesuffix('rate')}loss" in training)
 
 
-def _both(name: str, training: list[Point] | None, validation: list[Point] | None, best: int | None) -> Html:
+def _both(name: str, training: list[Point], validation: list[Point], best: int | None) -> Html:
     """Training and validation under one name in one chart, so that the gap between them is seen."""
-    lines = [
-        *([Series(name="training", points=training)] if training else []),
-        *([Series(name="validation", points=validation, dots=True, best_step=best)] if validation else []),
-    ]
+    lines = []
+    if training:
+        lines.append(Series(key=f"training, {_last(training)}", points=training))
+    if validation:
+        ringed = next((value for step, value in validation if step == best), None)
+        said = _last(validation) if ringed is None else f"{shown(ringed)} at step {best:,}"
+        key = f"validation, {said}"
+        lines.append(Series(key=key, points=validation, kind="dots", tone=1, ringed_step=best))
     return chart(_spoken(name), lines, may_be_log=name.endswith("loss"))
 
 
-def _several(lines: dict[str, list[Point]], suffix: str) -> list[Series]:
-    """One line an optimizer."""
-    return [
-        Series(name=n.removesuffix(suffix).rstrip("_") or "optimizer", points=p) for n, p in lines.items()
-    ]
+def _by_optimizer(lines: dict[str, list[Point]], suffix: str, *, kind: Kind = "noisy") -> list[Series]:
+    """One line an optimizer, each in a colour of its own."""
+    series = []
+    for place, (name, points) in enumerate(lines.items()):
+        owner = _spoken(name.removesuffix(suffix)).strip()
+        key = f"{owner}, {_last(points)}" if owner else _last(points)
+        series.append(Series(key=key, points=points, kind=kind, tone=place % TONES))
+    return series
+
+
+def _last(points: Sequence[Point]) -> str:
+    return f"last {shown(points[-1][1])}"
 
 
 def _spoken(name: str) -> str:
@@ -216,25 +235,25 @@ def _spoken(name: str) -> str:
 
 def _scores(story: Story) -> Html:
     """All scores on the test split beside the baseline's."""
-    if not story.result:
+    result = story.result
+    if not result:
         return element("p", "None yet: the test split is scored once, when the run ends.")
-    baseline = story.result["baseline_metrics"]
     rows = []
-    for name, value in story.result["metrics"].items():
-        naive = baseline.get(name, "")
+    for name, value in result["metrics"].items():
+        naive = result["baseline_metrics"].get(name, "")
         both = isinstance(value, Real) and isinstance(naive, Real)
-        label = _spoken(name)
-        mark = element("small", f" headline, {story.result['direction']} is better")
-        is_headline = name == story.result["headline"]
-        named = markup(element("b", label), mark) if is_headline else markup(label)
-        rows.append([named, value, naive, _signed(float(value) - float(naive)) if both else ""])
+        difference = _signed(float(value) - float(naive)) if both else ""
+        mark = element("small", f"headline, {result['direction']} is better")
+        named = (
+            markup(element("b", _spoken(name)), " ", mark) if name == result["headline"] else _spoken(name)
+        )
+        rows.append([named, value, naive, difference])
     return table(["metric", "this run", "baseline", "difference"], rows)
 
 
-def _signed(difference: float) -> Html:
-    said = shown(abs(difference))
+def _signed(difference: float) -> str:
     sign = "" if difference == 0 else "+" if difference > 0 else "\N{MINUS SIGN}"
-    return markup(sign + said)
+    return sign + shown(abs(difference))
 
 
 def _panels(folder: Path, panels: Sequence[Panel]) -> list[Html]:
@@ -245,11 +264,7 @@ def _panels(folder: Path, panels: Sequence[Panel]) -> list[Html]:
         parts = [element("p", panel.sentence)]
         if panel.figure is not None:
             suffix, content = picture(panel.figure)
-            name = _file_name(panel.title, taken)
-            with naming(folder / "figures"):
-                (folder / "figures").mkdir(exist_ok=True)
-                (folder / "figures" / f"{name}.{'png' if suffix == 'svg' else 'svg'}").unlink(missing_ok=True)
-            write_bytes(folder / "figures" / f"{name}.{suffix}", content)
+            _save_figure(folder / "figures", _file_name(panel.title, taken), suffix, content)
             parts.append(embedded(suffix, content, alt=f"{panel.title}: {panel.sentence}"))
         if panel.rows:
             parts.append(table(panel.columns, panel.rows))
@@ -257,9 +272,17 @@ def _panels(folder: Path, panels: Sequence[Panel]) -> list[Html]:
     return sections
 
 
+def _save_figure(folder: Path, name: str, suffix: str, content: bytes) -> None:
+    """Write a figure, and take away the one of an earlier report in the other format."""
+    with naming(folder):
+        folder.mkdir(exist_ok=True)
+        (folder / f"{name}.{'png' if suffix == 'svg' else 'svg'}").unlink(missing_ok=True)
+    write_bytes(folder / f"{name}.{suffix}", content)
+
+
 def _file_name(title: str, taken: set[str]) -> str:
     """A title as a plain file name that none before it has."""
-    plain = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60] or "figure"
+    plain = re.sub("[^a-z0-9]+", "-", title.lower()).strip("-")[:60] or "figure"
     name, place = plain, 2
     while name in taken:
         name, place = f"{plain}-{place}", place + 1
@@ -268,26 +291,25 @@ def _file_name(title: str, taken: set[str]) -> str:
 
 
 def _findings(story: Story) -> list[Html]:
-    """What the run told that a person should know, one block a code."""
+    """What the run told that a person should know, one block a code, and the doctor's verdict."""
     by_code: dict[str, list[dict[str, Any]]] = {}
     for row in story.facts("found"):
         by_code.setdefault(row["code"], []).append(row)
-    watched = story.result.get("doctor", {}).get("verdict")
-    doctor = [element("p", f"The doctor's verdict: {watched}.")] if watched else []
-    if not by_code:
-        return [element("p", "The run reported nothing unusual."), *doctor]
-    return [*(_finding(code, rows) for code, rows in by_code.items()), *doctor]
+    blocks = [_finding(code, rows) for code, rows in by_code.items()]
+    verdict = story.result.get("doctor", {}).get("verdict")
+    doctor = [element("p", f"The doctor's verdict: {verdict}.", class_="note")] if verdict else []
+    return [*(blocks or [element("p", "The run reported nothing unusual.")]), *doctor]
 
 
 def _finding(code: str, rows: Sequence[dict[str, Any]]) -> Html:
     known = PAGES.get(code)
-    often = f", and {len(rows) - 1} more up to step {rows[-1]['step']:,}" if len(rows) > 1 else ""
-    place = element("small", f" {code} at step {rows[0]['step']:,}{often}")
+    first, last = (f"{rows[place]['step']:,}" for place in (0, -1))
+    when = f"at step {first}" if len(rows) == 1 else f"{len(rows)} times, from step {first} to {last}"
     return element(
         "div",
-        element("h3", known.title if known else "A finding", place),
-        element("p", rows[0]["sentence"]),
-        *([element("p", element("small", known.remedy))] if known else []),
+        element("h3", known.title if known else "Finding", " ", element("small", f"{code}, {when}")),
+        element("p", prose(rows[-1]["sentence"])),
+        *([element("p", prose(known.remedy), class_="note")] if known else []),
         class_="finding",
     )
 
@@ -296,11 +318,11 @@ def _decisions(story: Story) -> list[Html]:
     """What was derived and not given, with the reasons."""
     if not story.plan:
         return [element("p", "There is no plan yet: it is written before the first step.")]
+    said = "What was derived from the data and the machine, and why. A run that is resumed keeps these."
     rows = [
-        [_spoken(name), _typed(made["value"], "plan.json"), made["reason"]]
+        [_spoken(name), _typed(made["value"], file="plan.json"), made["reason"]]
         for name, made in story.plan.items()
     ]
-    said = "What was derived from the data and the machine, and why. A run that is resumed keeps these."
     return [element("p", said), table(["decision", "value", "reason"], rows)]
 
 
@@ -309,42 +331,38 @@ def _decisions(story: Story) -> list[Html]:
 
 def _card(story: Story) -> list[Html]:
     """What one needs to judge the model and to make it again."""
-    run, target = (
-        shlex.quote(text) for text in (str(story.folder), f"{story.head['job']}/{story.head['recipe']}")
-    )
-    again = f"mkdir again && cp {run}/config.json {run}/plan.json again/ && gradus resume again"
-    commands = [
-        ("The recipe as it comes", f"gradus train {target}"),
-        ("This run once more, with exactly the settings and decisions above", again),
-        ("Train on", f"gradus resume {run} --train.steps {2 * max(1, story.reached())}"),
-        ("Use the model", f"gradus predict {run} INPUT..."),
-    ]
-    said = (
-        "The scores hold for data like the test split. They say nothing of other sources, of times to come or of "
-        "groups of people that the data leave out: measure on your own before you rely on the model."
-    )
-    blocks = [
+    versions = story.machine.get("versions", {}) | {"gradus": story.head["gradus"]}
+    made = [
         _block("run", _facts_of_run(story)),
-        _block("machine", story.machine.get("machine", {})),
-        _block(
-            "versions",
-            {"gradus": story.head["gradus"]} | _without(story.machine.get("versions", {}), "gradus"),
-        ),
+        _block("machine", story.machine.get("machine", {"not recorded": "env.json is missing"})),
+        _block("versions", versions),
+    ]
+    settings = [_block(path, values) for path, values in _grouped(story.head["config"])]
+    commands = [
+        markup(element("p", label), element("pre", element("code", typed)))
+        for label, typed in _commands(story)
     ]
     return [
-        element("p", said),
+        element("p", CAVEAT),
         element("h3", "How it was made"),
-        element("div", *blocks, class_="settings"),
+        element("div", *made, class_="settings"),
         element("h3", "Settings"),
-        element(
-            "div", *(_block(n, values) for n, values in _grouped(story.head["config"])), class_="settings"
-        ),
+        element("div", *settings, class_="settings"),
         element("h3", "Commands"),
-        *(
-            part
-            for label, command in commands
-            for part in (element("p", label), element("pre", element("code", command)))
-        ),
+        *commands,
+    ]
+
+
+def _commands(story: Story) -> list[tuple[str, str]]:
+    """What to type to make the run again, to go on with it and to use it."""
+    run = shlex.quote(str(story.folder))
+    target = shlex.quote(f"{story.head['job']}/{story.head['recipe']}")
+    again = f"mkdir again && cp {run}/config.json {run}/plan.json again/ && gradus resume again"
+    return [
+        ("Train the recipe as it comes:", f"gradus train {target}"),
+        ("Repeat this run with exactly its settings and decisions:", again),
+        ("Train on:", f"gradus resume {run} --train.steps {2 * max(1, story.reached())}"),
+        ("Use the model:", f"gradus predict {run} INPUT..."),
     ]
 
 
@@ -352,57 +370,46 @@ def _facts_of_run(story: Story) -> dict[str, Any]:
     """Numbers of the run itself, from its journal."""
     measured, ended = story.facts("measured"), story.facts("ended")
     facts: dict[str, Any] = {
-        "steps taken": story.reached(),
-        "weights kept": story.head["config"].get("train", {}).get("keep", "last"),
+        "steps taken": shown(story.reached()),
         "times started": len(story.facts("started")),
         "ended because": ended[-1]["reason"] if ended else "it has not ended",
+        "weights kept": story.head["config"].get("train", {}).get("keep", "last"),
     }
     if measured:
-        facts["items a second, median"] = round(
-            statistics.median(row["samples_per_second"] for row in measured)
-        )
-        memory = [row["values"].get("memory_gib") for row in measured]
-        facts["most memory held, GiB"] = max((round(m, 2) for m in memory if m is not None), default=None)
+        speed = statistics.median(row["samples_per_second"] for row in measured)
+        memory = max(row["values"].get("memory_gib", 0.0) for row in measured)
+        facts |= {"items a second": shown(round(speed)), "most memory held": f"{memory:.2f} GiB"}
     return facts
 
 
 def _block(title: str, values: dict[str, Any]) -> Html:
     """Named values under a small heading."""
     rows = [
-        element("div", element("dt", _spoken(n)), element("dd", _typed(v, "config.json")))
-        for n, v in values.items()
+        element("div", element("dt", _spoken(name)), element("dd", _typed(value, file="config.json")))
+        for name, value in values.items()
     ]
     return element("div", element("h4", title), element("dl", *rows)) if rows else markup()
 
 
 def _grouped(config: dict[str, Any], path: str = "") -> list[tuple[str, dict[str, Any]]]:
     """The settings by section: (dotted path, leaves), outer sections first."""
-    leaves = {name: value for name, value in config.items() if not isinstance(value, dict)}
-    inner = [
-        group
-        for name, value in config.items()
-        if isinstance(value, dict)
-        for group in _grouped(value, f"{path}.{name}".strip("."))
-    ]
-    return [(path or "job", leaves), *inner]
+    groups = [(path or "job", {name: value for name, value in config.items() if not isinstance(value, dict)})]
+    for name, value in config.items():
+        if isinstance(value, dict):
+            groups += _grouped(value, f"{path}.{name}".strip("."))
+    return groups
 
 
-def _without(values: dict[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if key != name}
-
-
-def _typed(value: Any, file: str) -> str:
-    """A value as it was given, exactly; long ones are cut, with the file that has the whole."""
+def _typed(value: Any, *, file: str) -> str:
+    """A value exactly as it was given; a long one is cut, with the file that has the whole."""
     if isinstance(value, list) and not any(isinstance(item, dict | list) for item in value):
-        said = ", ".join(_typed(item, file) for item in value)
+        said = ", ".join(_typed(item, file=file) for item in value)
     else:
         said = value if isinstance(value, str) else "none" if value is None else json.dumps(value)
-    return said if len(said) <= LONGEST else f"{said[:LONGEST]} ... ({len(said):,} letters, all in {file})"
+    return said if len(said) <= LONGEST else f"{said[:LONGEST]} ... ({len(said):,} letters, whole in {file})"
 
 
 def _sources(story: Story) -> str:
-    there = [
-        f"{n}.json" for n in ("config", "plan", "env", "metrics") if (story.folder / f"{n}.json").exists()
-    ]
-    said = "Every number on this page comes from the files beside it: "
-    return f"gradus {story.head['gradus']}. {said}{', '.join([*there, 'journal.jsonl'])}."
+    names = ("config.json", "plan.json", "env.json", "journal.jsonl", "metrics.json")
+    there = ", ".join(name for name in names if (story.folder / name).exists())
+    return f"Written by gradus {story.head['gradus']} from the files beside this page: {there}."

@@ -150,7 +150,7 @@ def loss(config: Config, parts: Parts, batch: Batch) -> Loss:
     net, label = parts.model.net, batch["label"]
     if isinstance(net, Capsnet):
         image = parts.model.normalise(batch["image"])
-        total, capsules = capsnet_loss_sum(net, image, label, reconstruction_weight=net.config.reconstruction_weight)
+        total, capsules = capsnet_loss_sum(net, image, label, reconstruction_weight=config.model.reconstruction_weight)
         logits = capsules.norm(dim=2)  # (B, K, D) -> (B, K)
     else:
         logits = parts.model(batch["image"])

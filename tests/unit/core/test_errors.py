@@ -47,7 +47,8 @@ def test_no_code_is_written_twice():
 @pytest.mark.parametrize("code", PAGES)
 def test_a_page_is_a_title_and_whole_sentences(code):
     page = PAGES[code]
-    assert page.title and page.title[-1] not in ".!?:"
+    assert page.title
+    assert page.title[-1] not in ".!?:"
     for sentences in (page.means, page.remedy):
         assert sentences[0].isupper() or sentences[0] == "`"
         assert sentences[-1] == "."

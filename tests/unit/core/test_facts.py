@@ -47,11 +47,7 @@ KINDS = [c for _, c in inspect.getmembers(facts, dataclasses.is_dataclass) if c 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_fact_cannot_be_changed_and_says_its_step_first(kind):
-    first, *others = dataclasses.fields(kind)
-    fact = kind(*range(len(others) + 1)) if kind is Saved else None
+def test_a_fact_is_frozen_and_says_its_step_first(kind):
+    first = dataclasses.fields(kind)[0]
     assert (first.name, first.type) == ("step", int)
     assert kind.__dataclass_params__.frozen
-    if fact:
-        with pytest.raises(dataclasses.FrozenInstanceError):
-            fact.step = 2
