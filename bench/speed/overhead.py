@@ -40,7 +40,9 @@ ITEMS, INPUTS, CLASSES, BATCH, RATE = 4096, 64, 10, 64, 1e-3
 
 def perceptron() -> nn.Sequential:
     torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(INPUTS, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, CLASSES))
+    return nn.Sequential(
+        nn.Linear(INPUTS, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, CLASSES)
+    )
 
 
 def items() -> dict[str, torch.Tensor]:
@@ -125,7 +127,7 @@ def by_hand(steps: int) -> float:
 
 
 def with_lightning(steps: int) -> float:
-    import lightning  # noqa: PLC0415 - a peer, not a dependency
+    import lightning
 
     class Module(lightning.LightningModule):
         def __init__(self) -> None:
@@ -169,13 +171,15 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     options.add_argument("--steps", type=int, default=3000)
     options.add_argument("--rounds", type=int, default=7)
-    options.add_argument("--threads", type=int, default=1, help="of torch; a step this small gains nothing from more")
+    options.add_argument(
+        "--threads", type=int, default=1, help="of torch; a step this small gains nothing from more"
+    )
     options.add_argument("--out", type=Path, help="write the record to this file")
     asked = options.parse_args()
     torch.set_num_threads(asked.threads)
     loops = {"hand-written": by_hand, "gradus": with_gradus}
     try:
-        import lightning  # noqa: F401, PLC0415
+        import lightning  # noqa: F401
 
         logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
         warnings.simplefilter("ignore")

@@ -24,7 +24,9 @@ def parse(cls: type[T], given: Sequence[str], *, verb: str) -> T:
 
 def parse_some(cls: type[T], given: Sequence[str], *, verb: str) -> tuple[T, list[str]]:
     """A verb's arguments, and what is left over for the recipe's settings."""
-    return _said(lambda: tyro.cli(cls, args=list(given), prog=f"gradus {verb}", return_unknown_args=True), verb)
+    return _said(
+        lambda: tyro.cli(cls, args=list(given), prog=f"gradus {verb}", return_unknown_args=True), verb
+    )
 
 
 def override(config: T, given: Sequence[str], *, verb: str) -> T:
@@ -70,9 +72,7 @@ def show_help(cls: type, config: Any, *, verb: str) -> None:
     with contextlib.suppress(SystemExit):
         tyro.cli(cls, args=["--help"], prog=f"gradus {verb}")
     if config is not None:
-        kinds = [
-            f"--{name} {'|'.join(choices)}" for name, choices in _kinds(config) if len(choices) > 1
-        ]
+        kinds = [f"--{name} {'|'.join(choices)}" for name, choices in _kinds(config) if len(choices) > 1]
         print("Settings of the recipe" + (f" (kinds: {', '.join(kinds)})" if kinds else "") + ":")
         with contextlib.suppress(SystemExit):
             tyro.cli(
@@ -99,7 +99,9 @@ def _switch_kinds(config: T, given: list[str]) -> tuple[T, list[str]]:
     """Take ``--model resnet`` and its like out of the arguments, and put that kind into the config."""
     kinds = {name: choices for name, choices in _kinds(config) if len(choices) > 1}
     rest: list[str] = []
-    tokens = iter([part for token in given for part in (token.split("=", 1) if _is_kind(token, kinds) else [token])])
+    tokens = iter(
+        [part for token in given for part in (token.split("=", 1) if _is_kind(token, kinds) else [token])]
+    )
     for token in tokens:
         name = token.removeprefix("--").replace("-", "_")
         if not token.startswith("--") or name not in kinds:

@@ -26,6 +26,8 @@ def run(given: list[str]) -> int:
     for outcome in examine(find(asked.job)):
         broken += not outcome.passed
         mark = "holds " if outcome.passed else "BROKEN"
-        print(f"{mark}  {outcome.name.ljust(width)}  {outcome.seconds:5.1f} s  {outcome.sentence}", flush=True)
+        print(
+            f"{mark}  {outcome.name.ljust(width)}  {outcome.seconds:5.1f} s  {outcome.sentence}", flush=True
+        )
     print(f"{len(CHECKS) - broken} of {len(CHECKS)} checks hold")
     return 1 if broken else 0

@@ -27,6 +27,8 @@ def run(given: list[str]) -> int:
             sign = "at least" if job.headline.higher else "at most"
             target = f"{name}/{recipe}" + (" (default)" if place == 0 else "")
             summary = (make.__doc__ or "").split("\n")[0]
-            table.add_row(target, job.headline.name, f"{sign} {expect.value:g}", f"{expect.minutes:g} min", summary)
+            table.add_row(
+                target, job.headline.name, f"{sign} {expect.value:g}", f"{expect.minutes:g} min", summary
+            )
     Console().print(table)
     return 0

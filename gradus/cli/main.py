@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     try:
         if given[0] not in VERBS:
-            from gradus.core.configs import nearest  # noqa: PLC0415 - the help above needs no torch
+            from gradus.core.configs import nearest
 
             raise UsageError(
                 "GR-CLI-001",

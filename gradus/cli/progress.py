@@ -59,7 +59,15 @@ class Line:
         rate = next((f"rate {value:.2g}" for name, value in fact.values.items() if name.endswith("rate")), "")
         memory = f"{fact.values['memory_gib']:.1f} GiB"
         speed = f"{fact.samples_per_second:,.0f}/s"
-        shown = [f"step {fact.step}/{self.steps}", *losses, self.score, rate, speed, memory, f"{clock(left)} left"]
+        shown = [
+            f"step {fact.step}/{self.steps}",
+            *losses,
+            self.score,
+            rate,
+            speed,
+            memory,
+            f"{clock(left)} left",
+        ]
         return "  ".join(part for part in shown if part)
 
     def evaluated(self, fact: Evaluated) -> None:

@@ -37,7 +37,9 @@ def run(given: list[str]) -> int:
         return explain(given)
     asked, rest = arguments.parse_some(Arguments, given, verb="train")
     reference, job, recipe = resolve(asked.target)
-    config = arguments.override(with_data(job.recipes[recipe]().config, asked.data), rest, verb=f"train {asked.target}")
+    config = arguments.override(
+        with_data(job.recipes[recipe]().config, asked.data), rest, verb=f"train {asked.target}"
+    )
     world = join_world()
     out = asked.out or _default_folder(f"{job.name}-{recipe}", world)
     if world.rank == 0:

@@ -7,7 +7,7 @@ import types
 import typing
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeVar, Union, cast
+from typing import Annotated, Any, Literal, TypeVar, Union
 
 from gradus.core.errors import UsageError
 
@@ -33,7 +33,9 @@ class Within:
             (self.above, "above"),
             (self.below, "below"),
         ]
-        return " and ".join(f"{word} {end:g}" for end, word in ends if math.isfinite(end)) or "a finite number"
+        return (
+            " and ".join(f"{word} {end:g}" for end, word in ends if math.isfinite(end)) or "a finite number"
+        )
 
 
 Positive = Annotated[float, Within(above=0.0, below=math.inf)]
@@ -158,7 +160,7 @@ def _decode(hint: Any, value: Any, where: str) -> Any:
     if isinstance(value, dict) and (choices := choices_of(hint)):
         kind = value.get("kind", next(iter(choices)) if len(choices) == 1 else None)
         if kind in choices:
-            return from_json(cast(type, choices[kind]), {k: v for k, v in value.items() if k != "kind"}, where)
+            return from_json(choices[kind], {k: v for k, v in value.items() if k != "kind"}, where)
     if origin in (Union, types.UnionType):
         for member in arguments:
             try:

@@ -14,6 +14,17 @@ class Page:
 
 PAGES: dict[str, Page] = {
     # -- data: a file, a row or a split ------------------------------------------------------------------
+    "GR-DATA-050": Page(
+        "No such input",
+        "A path given to predict names no file, or a folder without one. Hidden files do not count.",
+        "Check the path, and quote it if it has spaces.",
+    ),
+    "GR-DATA-051": Page(
+        "A file of arrays cannot be read",
+        "The .npy or .npz file is cut short, is in another format, or holds Python objects. Objects are "
+        "never loaded, because loading them runs code.",
+        "Write the file again with numpy.save or numpy.savez, with arrays of numbers only.",
+    ),
     "GR-DATA-060": Page(
         "Saturation and hue need colour",
         "These two changes are defined on red, green and blue. The images have another number of channels.",

@@ -3,30 +3,21 @@
 Layouts, each also inside a zip, with or without one folder around it all:
     <class>/**/*.jpg                                        no splits: everything is "train"
     {train,val,valid,validation,test}/<class>/**/*.jpg
-    a .csv or .tsv with the columns path, label and, if there are splits, split; paths start where the table is
+    a .csv or .tsv with the columns path, label and, if there are splits, split; paths start at the table
 A folder or zip that holds such a table at its top is read by the table, any other by its folders.
 """
 
-import os
-import posixpath
 from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from functools import partial
-from itertools import chain
 from pathlib import Path, PurePosixPath
 
-import numpy as np
-import torch
-from jaxtyping import UInt8
-
-from gradus.core.errors import GradusError, InputError
+from gradus.core.errors import InputError
+from gradus.data.listings import SPLITS, Item, Listing, read_listing
 from gradus.data.members import Members, is_left_behind, open_members, read_file
-from gradus.data.picture_sets import Pictures, PictureSet, allocate, settle_classes, some_of
-from gradus.data.pictures import SUFFIXES, PictureForm, read_picture, resize
-from gradus.data.tables import SEPARATORS, SPLITS, Item, has_columns, list_table
-
-RUN = 32  # pictures that a thread decodes before it asks for more
+from gradus.data.picture_sets import PictureSet, some_of
+from gradus.data.pictures import SUFFIXES, PictureForm
+from gradus.data.tables import SEPARATORS, has_columns, list_table
 
 
 def read_folders(
@@ -34,8 +25,8 @@ def read_folders(
 ) -> PictureSet:
     """Every picture below a folder or in a zip, labelled by its folder or by the table at the top.
 
-    Other files are passed over and counted in the notes. A broken picture or row is an InputError that names the
-    first and counts the rest; with ``skip_bad`` they are left out and listed.
+    Other files are passed over and counted in the notes. A broken picture or row is an InputError that names
+    the first and counts the rest; with ``skip_bad`` they are left out and listed.
     """
     with open_members(path) as members:
         visible = [name for name in members.names if not is_left_behind(name)]
@@ -43,13 +34,12 @@ def read_folders(
         table = _table_at_the_top(members, visible)
         if table is None:
             items = list_folders(pictures, members.where, enclosed=path.is_file())
-            notes, faults = _passed_over(members.names, pictures), list[GradusError]()
+            listing = Listing(items, [], _others(members.names, pictures))
         else:
-            exists = set(members.names).__contains__
-            items, faults = list_table(members.read(table), table, where=members.where, exists=exists)
-            unnamed = len(set(pictures) - {item.name for item in items})
-            notes = (f"{unnamed} pictures that {table} does not name were passed over",) if unnamed else ()
-        return _read_items(members, items, form, notes, faults, skip_bad=skip_bad, classes=classes)
+            known = frozenset(members.names)
+            listed = list_table(members.read(table), table, where=members.where, exists=known.__contains__)
+            listing = Listing(listed.items, listed.faults, _unnamed(pictures, listed.items, table))
+        return read_listing(members, listing, form, skip_bad=skip_bad, classes=classes)
 
 
 def read_table(
@@ -58,24 +48,24 @@ def read_table(
     """Every picture that a .csv or .tsv on disk names, as ``read_folders`` does; paths may lead anywhere."""
     root = path.parent
     content = read_file(root, path.name)
-    items, faults = list_table(content, path.name, where=str(root), exists=lambda name: (root / name).is_file())
-    members = Members(str(root), tuple(item.name for item in items), partial(read_file, root))
-    return _read_items(members, items, form, (), faults, skip_bad=skip_bad, classes=classes)
+    listing = list_table(content, path.name, where=str(root), exists=lambda name: (root / name).is_file())
+    members = Members(str(root), tuple(item.name for item in listing.items), partial(read_file, root))
+    return read_listing(members, listing, form, skip_bad=skip_bad, classes=classes)
 
 
 def list_folders(names: Sequence[str], where: str, *, enclosed: bool = False) -> list[Item]:
     """The split and the class of each picture, by the folders it is in.
 
-    ``enclosed`` takes one folder around everything off, as archives have it. InputError where a picture has no
-    class folder, or where split folders and others lie side by side.
+    ``enclosed`` takes one folder around everything off, as archives have it. InputError where a picture has
+    no class folder, or where split folders and others lie side by side.
     """
     paths = {name: PurePosixPath(name).parts for name in names}
     while enclosed and _has_one_folder_around(list(paths.values())):
         paths = {name: parts[1:] for name, parts in paths.items()}
     tops = {parts[0] for parts in paths.values()}
     splits = {top for top in tops if top.lower() in SPLITS}
-    deep = {parts[0] for parts in paths.values() if len(parts) > 2}
-    if splits & deep and tops != splits:
+    holding_folders = {parts[0] for parts in paths.values() if len(parts) > 2}
+    if splits & holding_folders and tops != splits:
         raise _misplaced(where, f"{some_of(sorted(splits))} beside {some_of(sorted(tops - splits))}")
     by_split = tops == splits
     loose = [name for name, parts in paths.items() if len(parts) < (3 if by_split else 2)]
@@ -87,8 +77,8 @@ def list_folders(names: Sequence[str], where: str, *, enclosed: bool = False) ->
 
 
 def _has_one_folder_around(paths: Sequence[tuple[str, ...]]) -> bool:
-    tops = {parts[0] for parts in paths}
-    return len(tops) == 1 and not (tops & SPLITS.keys()) and min(map(len, paths)) > 2
+    tops = {parts[0].lower() for parts in paths}
+    return len(tops) == 1 and not tops & SPLITS.keys() and min(map(len, paths)) > 2
 
 
 def _misplaced(where: str, got: str) -> InputError:
@@ -102,7 +92,7 @@ def _misplaced(where: str, got: str) -> InputError:
 
 
 def _table_at_the_top(members: Members, names: Sequence[str]) -> str | None:
-    """The table to read by, if there is one, directly in the set or in the one folder of an archive."""
+    """The table to read by, if there is one: directly in the set or in the one folder of an archive."""
     tables = [
         name
         for name in names
@@ -116,55 +106,22 @@ def _table_at_the_top(members: Members, names: Sequence[str]) -> str | None:
             where=members.where,
             wanted="one table with the columns path and label",
             got=f"{len(tables)}: {some_of(tables)}",
-            remedy="Join them into one, with a column split, or give the path of one of them.",
+            remedy="Join them into one with a column split, or give the path of one of them.",
         )
     return tables[0] if tables else None
 
 
-def _passed_over(names: Sequence[str], pictures: Sequence[str]) -> tuple[str, ...]:
+def _others(names: Sequence[str], pictures: Sequence[str]) -> tuple[str, ...]:
     """A note about the files that are no pictures, if there are any."""
     others = sorted(set(names) - set(pictures))
     if not others:
         return ()
     kinds = Counter("hidden" if is_left_behind(n) else PurePosixPath(n).suffix or "no ending" for n in others)
     kinds_said = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-    return (f"{len(others)} files that are no pictures were passed over ({kinds_said})",)
+    return (f"files passed over that are no pictures: {len(others)} ({kinds_said})",)
 
 
-def _read_items(
-    members: Members,
-    items: Sequence[Item],
-    form: PictureForm,
-    notes: tuple[str, ...],
-    faults: Sequence[GradusError],
-    *,
-    skip_bad: bool,
-    classes: tuple[str, ...] | None,
-) -> PictureSet:
-    """Decode what was listed, split by split."""
-    where, total = members.where, len(items) + len(faults)
-    if faults and not skip_bad:
-        raise _all_faults(faults, total)
-    splits = {split: [item for item in items if item.split == split] for split in dict.fromkeys(SPLITS.values())}
-    splits = {split: listed for split, listed in splits.items() if listed}
-    settle = partial(settle_classes, where=where, classes=classes)
-    settle({split: [item.label for item in listed] for split, listed in splits.items()})  # before the long work
-    size = _size_of_first(members, items, form)
-    decoded = {split: _decode(members, [i.name for i in listed], form, size) for split, listed in splits.items()}
-    faults = [*faults, *chain.from_iterable(bad.values() for _, bad in decoded.values())]
-    if faults and not skip_bad:
-        raise _all_faults(faults, total)
-    kept = {split: [i for i in range(len(splits[split])) if i not in bad] for split, (_, bad) in decoded.items()}
-    labels = {split: [splits[split][i].label for i in places] for split, places in kept.items() if places}
-    classes, more_notes = settle(labels)
-    number = {name: i for i, name in enumerate(classes)}
-    pictures = {
-        split: Pictures(
-            torch.from_numpy(decoded[split][0] if not decoded[split][1] else decoded[split][0][kept[split]]),
-            torch.tensor([number[label] for label in labels[split]]),
-            classes,
-            [splits[split][i].name for i in kept[split]],
-        )
-        for split in labels
-    }
-    return PictureSet(pictures, notes + more_notes, tuple(str(fault) for fault in faults))
+def _unnamed(pictures: Sequence[str], items: Sequence[Item], table: str) -> tuple[str, ...]:
+    """A note about the pictures that a table leaves out, if there are any."""
+    count = len(set(pictures) - {item.name for item in items})
+    return (f"pictures passed over that {table} does not name: {count}",) if count else ()

@@ -122,9 +122,9 @@ def settle_classes(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The classes in order, and notes about them, from the label names of each split.
 
-    Order: as numbers where all are whole numbers, else alphabetical. Given ``classes`` (those of a trained run,
-    or of a published set) keep their order, and every label must be among them. Else the training split must
-    hold two classes with two pictures each, and the other splits no class that it lacks.
+    Order: as numbers where all are whole numbers, else alphabetical. Given ``classes`` (those of a trained
+    run, or of a published set) keep their order, and every label must be among them. Else the training split
+    must hold two classes with two pictures each, and the other splits no class that it lacks.
     """
     found = {split: Counter(names) for split, names in labels.items()}
     if not any(found.values()):

@@ -37,7 +37,9 @@ class Checkpoints:
         """Copy ``state`` (by part) and write it behind the run's back; an earlier write's failure is raised here."""
         self.wait()
         parts = {name: _separate(value) for name, value in state.items()}
-        self._writer = threading.Thread(target=self._write, args=(step, parts, best), name="gradus-checkpoint")
+        self._writer = threading.Thread(
+            target=self._write, args=(step, parts, best), name="gradus-checkpoint"
+        )
         self._writer.start()
 
     def wait(self) -> None:
@@ -154,14 +156,18 @@ def _separate(state: Any) -> tuple[Any, dict[str, Tensor]]:
 
     def walk(value: Any, path: str) -> Any:
         if isinstance(value, Tensor):
-            storage = (value.data_ptr(), value.shape, value.stride(), value.dtype) if value.numel() else (path,)
+            storage = (
+                (value.data_ptr(), value.shape, value.stride(), value.dtype) if value.numel() else (path,)
+            )
             if storage not in seen:
                 assert path not in tensors, f"two tensors are called {path}"
                 seen[storage] = path
                 tensors[path] = torch.empty(value.shape, dtype=value.dtype).copy_(value.detach())
             return {TENSOR: seen[storage]}
         if isinstance(value, dict):
-            assert all(isinstance(key, str) for key in value), f"the keys of {path or 'a state'} must be strings"
+            assert all(isinstance(key, str) for key in value), (
+                f"the keys of {path or 'a state'} must be strings"
+            )
             return {key: walk(item, f"{path}.{key}" if path else key) for key, item in value.items()}
         if isinstance(value, list | tuple):
             return [walk(item, f"{path}.{place}") for place, item in enumerate(value)]

@@ -110,7 +110,9 @@ def first_loss_is_blind(subject: Subject) -> str:
 def every_parameter_moves(subject: Subject) -> str:
     """After a few steps no parameter is where it was built."""
     scratch = subject.scratch(warmup=0)
-    owned = {f"{o.name}{n}": p for o in optims_of(scratch.parts) for n, p in o.named.items() if p.requires_grad}
+    owned = {
+        f"{o.name}{n}": p for o in optims_of(scratch.parts) for n, p in o.named.items() if p.requires_grad
+    }
     before = {name: p.detach().clone() for name, p in owned.items()}
     for _ in range(5):
         scratch.step()
@@ -163,7 +165,9 @@ def resumes_exactly(subject: Subject) -> str:
 def splits_into_micro_batches(subject: Subject) -> str:
     """One batch or three pieces of it give the same gradient (in eval mode: dropout draws by piece)."""
     whole, pieces = (_first_gradient(subject.scratch(micro_batches=n)) for n in (1, 3))
-    worst = max(((a - b).abs().max() / (a.abs().max() + 1e-8)).item() for a, b in zip(whole, pieces, strict=True))
+    worst = max(
+        ((a - b).abs().max() / (a.abs().max() + 1e-8)).item() for a, b in zip(whole, pieces, strict=True)
+    )
     if worst > 1e-4:
         raise Broken(f"the gradient of three pieces is off by {worst:.1e} of its largest number")
     return f"within {worst:.0e}"
@@ -177,7 +181,8 @@ def evaluation_changes_nothing(subject: Subject) -> str:
         scratch.step()
         if evaluates:
             first, second = (
-                measure(subject.job, scratch.config, scratch.parts, scratch.run, split="test") for _ in range(2)
+                measure(subject.job, scratch.config, scratch.parts, scratch.run, split="test")
+                for _ in range(2)
             )
             if first != second:
                 raise Broken(f"two evaluations of the same weights differ: {first} and {second}")
@@ -205,7 +210,10 @@ def does_not_peek(subject: Subject) -> str:
         seen.append("padding")
     scratch = subject.scratch()
     deployed = subject.job.deploy(scratch.config, scratch.parts)
-    both, alone = _outputs(deployed, deployed.example), _outputs(deployed, _rows(deployed.example, slice(0, 1)))
+    both, alone = (
+        _outputs(deployed, deployed.example),
+        _outputs(deployed, _rows(deployed.example, slice(0, 1))),
+    )
     if not all(torch.allclose(both[k][:1], alone[k], rtol=1e-4, atol=1e-5) for k in alone):
         raise Broken("the output for one item depends on the others in its batch")
     if deployed.causal:
@@ -271,7 +279,11 @@ CHECKS: dict[str, Callable[[Subject], str]] = {
 def tensors_in(state: Any, path: str = "") -> dict[str, Tensor]:
     """Every tensor of a nested state by its path; numbers count as tensors."""
     if isinstance(state, dict):
-        return {k: t for key, item in state.items() for k, t in tensors_in(item, f"{path}.{key}".strip(".")).items()}
+        return {
+            k: t
+            for key, item in state.items()
+            for k, t in tensors_in(item, f"{path}.{key}".strip(".")).items()
+        }
     if isinstance(state, bool | int | float):
         return {path: torch.tensor(float(state))}
     return {path: state.detach().clone()} if isinstance(state, Tensor) else {}
@@ -279,7 +291,11 @@ def tensors_in(state: Any, path: str = "") -> dict[str, Tensor]:
 
 def differing(one: dict[str, Tensor], other: dict[str, Tensor]) -> list[str]:
     """The names whose bits differ, or that only one side has."""
-    return sorted(n for n in one.keys() | other.keys() if n not in one or n not in other or not torch.equal(one[n], other[n]))
+    return sorted(
+        n
+        for n in one.keys() | other.keys()
+        if n not in one or n not in other or not torch.equal(one[n], other[n])
+    )
 
 
 def _losses(scratch: Scratch, steps: int) -> list[float]:
@@ -354,5 +370,7 @@ def _check_future(deployed: Deployable, outputs: dict[str, Tensor]) -> None:
                 changed[name] = torch.cat([first, rest.flip(axis)], dim=axis)
                 later = _outputs(deployed, changed)
                 for key, value in outputs.items():
-                    if not torch.allclose(value.narrow(axis, 0, half), later[key].narrow(axis, 0, half), atol=1e-5):
+                    if not torch.allclose(
+                        value.narrow(axis, 0, half), later[key].narrow(axis, 0, half), atol=1e-5
+                    ):
                         raise Broken(f"changing the future of {name} changes {key} before it")

@@ -97,6 +97,6 @@ def memory_used_bytes(device: torch.device) -> int:
     """The most memory that the run has held so far: the device's, or this process's on a CPU."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    import resource  # noqa: PLC0415 - absent on Windows, where the line shows nothing
+    import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -80,7 +80,9 @@ def config_of(folder: Path, job: Job) -> Any:
     return from_json(type(recipe().config), content["config"], "config.json")
 
 
-def execute(job: Job, folder: Path, *, world: World | None = None, watch: Watch | None = None) -> dict[str, Any]:
+def execute(
+    job: Job, folder: Path, *, world: World | None = None, watch: Watch | None = None
+) -> dict[str, Any]:
     """Train the run in ``folder`` from wherever it stands to its end; returns what ``metrics.json`` holds."""
     world = world or World()
     config = config_of(folder, job)
@@ -140,7 +142,9 @@ def open_run(job: Job, folder: Path, *, config: Any = None, which: str | None = 
     return Opened(job, config, parts, run, run.step)
 
 
-def _result(job: Job, config: Any, training: Training, metrics: dict[str, float], *, recipe: str) -> dict[str, Any]:
+def _result(
+    job: Job, config: Any, training: Training, metrics: dict[str, float], *, recipe: str
+) -> dict[str, Any]:
     """The content of ``metrics.json``."""
     with torch.no_grad():
         baseline = job.baseline(config, training.parts)
@@ -168,7 +172,9 @@ def _alone(folder: Path, world: World) -> Iterator[None]:
         yield
         return
     with naming(folder), (folder / ".lock").open("w") as lock:
-        deadline = time.monotonic() + 5.0  # a run that was just killed lets go of its lock at once, not instantly
+        deadline = (
+            time.monotonic() + 5.0
+        )  # a run that was just killed lets go of its lock at once, not instantly
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

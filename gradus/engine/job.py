@@ -178,4 +178,6 @@ def modules_of(parts: Any) -> list[nn.Module]:
 
 def state_of(parts: Any) -> dict[str, dict[str, Any]]:
     """The state of every part that has one, by name; the others are constants."""
-    return {name: part.state_dict() for name, part in named_parts(parts).items() if isinstance(part, Stateful)}
+    return {
+        name: part.state_dict() for name, part in named_parts(parts).items() if isinstance(part, Stateful)
+    }

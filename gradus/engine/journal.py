@@ -27,7 +27,9 @@ class Journal:
 
     def write(self, fact: Any) -> None:
         """Append one fact."""
-        row = {"fact": type(fact).__name__.lower()} | {f.name: getattr(fact, f.name) for f in dataclasses.fields(fact)}
+        row = {"fact": type(fact).__name__.lower()} | {
+            f.name: getattr(fact, f.name) for f in dataclasses.fields(fact)
+        }
         with naming(self.path):
             self._file.write(json.dumps(_without_nan(row)) + "\n")
             self._file.flush()

@@ -94,7 +94,10 @@ class Training:
         if self.checkpoints is None or self.run.world.rank > 0:
             return
         loop = {"best": {"value": self.best.value, "step": self.best.step, "waited": self.best.waited}}
-        state = state_of(self.parts) | {"run": self.run.state_dict(), "loop": loop | {"seconds": self.clock.seconds()}}
+        state = state_of(self.parts) | {
+            "run": self.run.state_dict(),
+            "loop": loop | {"seconds": self.clock.seconds()},
+        }
         self.checkpoints.save(self.run.step, state, best=best)
         self.clock.saved, self.saved_step = time.perf_counter(), self.run.step
         self.run.listeners.tell(Saved(self.run.step))

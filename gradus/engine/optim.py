@@ -7,6 +7,7 @@ arXiv 1711.05101), max-norm (Srivastava et al. 2014), layer-wise rates and gradu
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -15,6 +16,15 @@ from torch import Tensor, nn
 from gradus.engine.devices import World
 from gradus.engine.schedules import Plateau, factor
 from gradus.engine.settings import OptimConfig, TrainConfig
+
+
+@dataclass(frozen=True, slots=True)
+class PlateauState:
+    """What a plateau schedule remembers: its factor, the best headline, evaluations since."""
+
+    factor: float = 1.0
+    best: float | None = None
+    waited: int = 0
 
 
 class Optim:
@@ -40,7 +50,7 @@ class Optim:
         self.average: dict[str, Tensor] = {}
         if self.config.ema:
             self.average = {name: tensor.detach().clone() for name, tensor in self._averaged_tensors()}
-        self.plateau = {"factor": 1.0, "best": None, "waited": 0}
+        self.plateau = PlateauState()
         self.scaler: torch.amp.GradScaler | None = None
         self.prefix = f"{name}_" if name else ""
         self.learning = -1
@@ -80,7 +90,8 @@ class Optim:
     def step(self, step: int) -> None:
         """Clip, set the rate of ``step``, move the parameters, then hold them to their norm and average them."""
         config = self.config
-        rate = self.rate * self.plateau["factor"] * factor(self.schedule, step, steps=self.steps, warmup=self.warmup)  # type: ignore[operator]
+        shape = factor(self.schedule, step, steps=self.steps, warmup=self.warmup)
+        rate = self.rate * self.plateau.factor * shape
         for group in self.torch.param_groups:
             group["lr"] = rate * group["scale"]
         if self.scaler is not None:
@@ -105,8 +116,9 @@ class Optim:
     @torch.no_grad()
     def _add_l1(self) -> None:
         """Add the subgradient of the absolute weights."""
-        moved = [p for p in self.decayed if p.grad is not None]
-        torch._foreach_add_([p.grad for p in moved], torch._foreach_sign(moved), alpha=self.config.l1)
+        for parameter in self.decayed:
+            if parameter.grad is not None:
+                parameter.grad.add_(parameter.sign(), alpha=self.config.l1)
 
     @torch.no_grad()
     def _hold_norms(self, longest: float) -> None:
@@ -167,14 +179,14 @@ class Optim:
         """Tell a plateau schedule the headline of an evaluation."""
         if not isinstance(self.schedule, Plateau):
             return
-        best = self.plateau["best"]
+        best, seen = self.plateau.best, self.plateau
         if best is None or (value > best if higher else value < best):
-            self.plateau = self.plateau | {"best": value, "waited": 0}
-        elif self.plateau["waited"] + 1 < self.schedule.patience:  # type: ignore[operator]
-            self.plateau = self.plateau | {"waited": self.plateau["waited"] + 1}  # type: ignore[operator]
+            self.plateau = replace(seen, best=value, waited=0)
+        elif seen.waited + 1 < self.schedule.patience:
+            self.plateau = replace(seen, waited=seen.waited + 1)
         else:
-            lower = max(self.plateau["factor"] * self.schedule.factor, self.schedule.end)  # type: ignore[operator]
-            self.plateau = self.plateau | {"factor": lower, "waited": 0}
+            lower = max(seen.factor * self.schedule.factor, self.schedule.end)
+            self.plateau = replace(seen, factor=lower, waited=0)
 
     def state_dict(self) -> dict[str, Any]:
         """Moments by parameter name, the average, and the few numbers beside them."""
@@ -183,7 +195,7 @@ class Optim:
             "moments": moments,
             "average": self.average,
             "updates": self.updates,
-            "plateau": self.plateau,
+            "plateau": asdict(self.plateau),
             "scaler": self.scaler.state_dict() if self.scaler is not None else None,
         }
 
@@ -193,10 +205,12 @@ class Optim:
         self.torch.state.clear()
         for name, moments in state["moments"].items():
             parameter = self.named[name]
-            self.torch.state[parameter] = {key: _laid_out_as(parameter, value) for key, value in moments.items()}
+            self.torch.state[parameter] = {
+                key: _laid_out_as(parameter, value) for key, value in moments.items()
+            }
         for name, tensor in self.average.items():
             tensor.copy_(state["average"][name])
-        self.updates, self.plateau = state["updates"], state["plateau"]
+        self.updates, self.plateau = state["updates"], PlateauState(**state["plateau"])
         if self.scaler is not None and state["scaler"]:
             self.scaler.load_state_dict(state["scaler"])
 
@@ -244,12 +258,12 @@ def _groups(
 
 def _torch_optimizer(groups: list[dict[str, Any]], config: OptimConfig) -> torch.optim.Optimizer:
     """The torch optimizer of the algorithm, fused into one kernel where torch has one for it."""
-    adam = {"lr": 0.0, "betas": config.betas, "eps": config.epsilon, "fused": True}
+    betas, epsilon = config.betas, config.epsilon
     match config.algorithm:
         case "adamw":
-            return torch.optim.AdamW(groups, **adam)
+            return torch.optim.AdamW(groups, lr=0.0, betas=betas, eps=epsilon, fused=True)
         case "adam":
-            return torch.optim.Adam(groups, **adam)
+            return torch.optim.Adam(groups, lr=0.0, betas=betas, eps=epsilon, fused=True)
         case "rmsprop":
             return torch.optim.RMSprop(
                 groups, lr=0.0, momentum=config.momentum, eps=config.epsilon, foreach=True

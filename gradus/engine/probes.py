@@ -34,7 +34,9 @@ def settle(job: Job, config: Any, plan: Plan, *, device: torch.device) -> Any:
         batch, reason = _decided(plan, "batch") or find_batch(job, probed, device)
         train = replace(train, batch=plan.decide("batch", batch, reason))
     if train.rate == "auto":
-        rate, reason = _decided(plan, "rate") or range_test(job, replace(probed, train=replace(train, compile=False)), device)
+        rate, reason = _decided(plan, "rate") or range_test(
+            job, replace(probed, train=replace(train, compile=False)), device
+        )
         train = replace(train, rate=plan.decide("rate", rate, reason))
     if train.precision == "auto":
         known = _decided(plan, "precision")
@@ -48,7 +50,9 @@ def settle(job: Job, config: Any, plan: Plan, *, device: torch.device) -> Any:
     else:
         plan.decide("precision", train.precision, "given")
         half = train.precision != "fp32"
-        plan.decide("channels_last", half, "half precision convolves fastest with channels last" if half else "given")
+        plan.decide(
+            "channels_last", half, "half precision convolves fastest with channels last" if half else "given"
+        )
     return replace(config, train=train)
 
 
@@ -102,7 +106,8 @@ def probe_precision(job: Job, config: Any, device: torch.device) -> tuple[tuple[
             layouts.append(("fp32", True))
         layouts.append(("bf16", True))
         scratches = [
-            first if layout == ("fp32", False) else Scratch(job, fixed, device, _plan_of(*layout)) for layout in layouts
+            first if layout == ("fp32", False) else Scratch(job, fixed, device, _plan_of(*layout))
+            for layout in layouts
         ]
         for scratch in scratches:
             scratch.seconds()  # the first step allocates and picks kernels
@@ -110,8 +115,12 @@ def probe_precision(job: Job, config: Any, device: torch.device) -> tuple[tuple[
     medians = [statistics.median(column) for column in zip(*rounds, strict=True)]
     fastest = min(range(len(layouts)), key=medians.__getitem__)
     chosen = fastest if medians[0] / medians[fastest] > FASTER else 0
-    timed = ", ".join(f"{_layout_name(*layout)} {1e3 * t:.2f}" for layout, t in zip(layouts, medians, strict=True))
-    return layouts[chosen], f"milliseconds a step, median of 5: {timed}; a change must be {FASTER} times faster"
+    timed = ", ".join(
+        f"{_layout_name(*layout)} {1e3 * t:.2f}" for layout, t in zip(layouts, medians, strict=True)
+    )
+    return layouts[
+        chosen
+    ], f"milliseconds a step, median of 5: {timed}; a change must be {FASTER} times faster"
 
 
 def _plan_of(precision: str, channels_last: bool) -> Plan:
@@ -158,7 +167,10 @@ def range_test(job: Job, config: Any, device: torch.device) -> tuple[float, str]
         )
     lowest = losses.index(min(losses))
     chosen = max((r for r in rates[: lowest + 1] if r <= rates[lowest] / 10), default=rates[0])
-    return chosen, f"range test: loss fell from {losses[0]:.3g} to its lowest {losses[lowest]:.3g} at {rates[lowest]:.2g}"
+    return (
+        chosen,
+        f"range test: loss fell from {losses[0]:.3g} to its lowest {losses[lowest]:.3g} at {rates[lowest]:.2g}",
+    )
 
 
 def find_batch(job: Job, config: Any, device: torch.device) -> tuple[int, str]:
@@ -172,7 +184,10 @@ def find_batch(job: Job, config: Any, device: torch.device) -> tuple[int, str]:
         while size <= 4096:
             try:
                 scratch = Scratch(job, replace(config, train=replace(train, batch=size)), device)
-                if min(scratch.step(), scratch.step()) < size or scratch.run.micro_batches > train.micro_batches:
+                if (
+                    min(scratch.step(), scratch.step()) < size
+                    or scratch.run.micro_batches > train.micro_batches
+                ):
                     break
                 seconds = statistics.median(scratch.seconds() for _ in range(3))
             except (UsageError, torch.OutOfMemoryError, MemoryError):

@@ -108,9 +108,7 @@ class Run:
 
     # -- inside update -----------------------------------------------------------------------------------
 
-    def _accumulate(
-        self, optim: Optim, loss_of: Callable[[Batch], Loss], batch: Batch, pieces: int
-    ) -> None:
+    def _accumulate(self, optim: Optim, loss_of: Callable[[Batch], Loss], batch: Batch, pieces: int) -> None:
         """Leave in ``optim``'s parameters the gradient of the batch's total over its count."""
         if pieces == 1 and self.world.size == 1:
             loss = self._forward(optim, loss_of, batch)
@@ -130,7 +128,8 @@ class Run:
     def _inverse(self, count: Any, total: Tensor) -> Tensor:
         """One over a count as a tensor like ``total``; those of plain numbers are kept, for they recur."""
         if isinstance(count, Tensor):
-            return _divisor(count).reciprocal().to(total.dtype)
+            inverse: Tensor = _divisor(count).reciprocal()
+            return inverse.to(total.dtype)
         key = (count, total.dtype)
         if key not in self._inverses:
             self._inverses[key] = torch.tensor(1.0 / _divisor(count), dtype=total.dtype, device=total.device)
@@ -168,7 +167,9 @@ class Run:
             raise InputError(
                 "GR-RUN-004",
                 where=f"step {self.step}",
-                wanted="memory for a batch that cannot be split" if whole else "memory for one item at a time",
+                wanted="memory for a batch that cannot be split"
+                if whole
+                else "memory for one item at a time",
                 got=f"out of memory with {rows // pieces} items",
                 remedy="Give a smaller --train.batch, a smaller model, or a device with more memory.",
             ) from cause

@@ -111,7 +111,16 @@ class Plateau:
 
 
 Schedule = (
-    Constant | Step | MultiStep | Exponential | Cosine | WarmRestarts | Cyclical | OneCycle | Polynomial | Plateau
+    Constant
+    | Step
+    | MultiStep
+    | Exponential
+    | Cosine
+    | WarmRestarts
+    | Cyclical
+    | OneCycle
+    | Polynomial
+    | Plateau
 )
 
 
@@ -125,23 +134,27 @@ def factor(schedule: Schedule, step: int, *, steps: int, warmup: int = 0) -> flo
         case Constant() | Plateau():  # a plateau's factor is state: it lives in Optim
             return 1.0
         case Step(every=every, factor=drop):
-            return drop ** (step // every)
+            return math.pow(drop, step // every)
         case MultiStep(at=at, factor=drop):
-            return drop ** sum(done >= share for share in at)
+            return math.pow(drop, sum(done >= share for share in at))
         case Exponential(end=end):
-            return end**done
+            return math.pow(end, done)
         case Cosine(end=end):
             return between(1.0, end, done)
         case WarmRestarts(first=first, growth=growth, end=end):
             return between(1.0, end, _within_restart(step, first, growth))
         case Cyclical(half=half, low=low, shrink=shrink):
             cycle, place = divmod(step, 2 * half)
-            height = (1 - abs(place / half - 1)) * shrink**cycle
+            height = (1 - abs(place / half - 1)) * math.pow(shrink, cycle)
             return low + (1 - low) * height
         case OneCycle(rise=rise, start=start, end=end):
-            return between(start, 1.0, done / rise) if done < rise else between(1.0, end, (done - rise) / (1 - rise))
+            return (
+                between(start, 1.0, done / rise)
+                if done < rise
+                else between(1.0, end, (done - rise) / (1 - rise))
+            )
         case Polynomial(power=power, end=end):
-            return end + (1 - end) * (1 - done) ** power
+            return end + (1 - end) * math.pow(1 - done, power)
 
 
 def between(start: float, end: float, share: float) -> float:

@@ -72,9 +72,8 @@ def chart(title: str, series: Sequence[Series], *, may_be_log: bool = False, fro
         role="img",
         aria_label=f"{title} over steps: {'; '.join(line.key for line in series)}",
     )
-    keys = [_key(line) for line in series]
-    note = [element("span", "log scale", class_="key")] if log else []
-    return element("figure", element("figcaption", element("b", title), *keys, *note), picture)
+    named = element("b", title, element("small", " on a log scale" if log else ""))
+    return element("figure", element("figcaption", named, *(_key(line) for line in series)), picture)
 
 
 def _ends(values: Sequence[float], *, log: bool, from_zero: bool) -> tuple[float, float]:

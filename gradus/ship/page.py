@@ -105,25 +105,26 @@ def picture(figure: Any) -> tuple[str, bytes]:
 
 
 def _saved(figure: Any, suffix: str) -> bytes:
-    """A figure in a format; text that is no formula although it has dollar signs is shown as it is."""
+    """A figure in a format; where dollar signs in its text make no formula, all text is taken as it stands."""
     import matplotlib
     from matplotlib.text import Text
 
     metadata = dict.fromkeys(["Date", "Creator", "Format", "Type"] if suffix == "svg" else ["Software"])
-    settings = {"svg.hashsalt": "gradus", "svg.fonttype": "none"}
-    with matplotlib.rc_context(settings), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        for attempt in ("formulas", "plain text"):
-            content = io.BytesIO()
-            try:
-                figure.savefig(content, format=suffix, dpi=160, bbox_inches="tight", metadata=metadata)
-                break
-            except ValueError:
-                if attempt == "plain text":
-                    raise
-                for text in figure.findobj(Text):
-                    text.set_parse_math(False)
-    return content.getvalue()
+
+    def save() -> bytes:
+        content = io.BytesIO()
+        figure.savefig(content, format=suffix, dpi=160, bbox_inches="tight", metadata=metadata)
+        return content.getvalue()
+
+    settings = matplotlib.rc_context({"svg.hashsalt": "gradus", "svg.fonttype": "none"})
+    with settings, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # the reader's fonts may have it
+        try:
+            return save()
+        except ValueError:
+            for text in figure.findobj(Text):
+                text.set_parse_math(False)
+            return save()
 
 
 def embedded(suffix: str, content: bytes, *, alt: str) -> Html:
@@ -146,7 +147,7 @@ def page(title: str, summary: str, *children: Html | str) -> bytes:
         element("style", Html(STYLE)),
     )
     body = element("body", element("main", *children))
-    return f"<!DOCTYPE html>\n{element('html', head, body, lang='en').text}\n".encode()
+    return f"<!DOCTYPE html>\n{element('html', head, body, lang='en').text}\n".encode(errors="replace")
 
 
 STYLE = """
@@ -194,6 +195,7 @@ p code { background: var(--wash); padding: .08em .3em; border-radius: 3px; }
 figure { margin: 0; break-inside: avoid; }
 figcaption { font-size: .85rem; line-height: 1.45; margin-bottom: .35rem; }
 figcaption b { display: block; font-size: .95rem; font-weight: 600; }
+figcaption small { color: var(--soft); font-weight: 400; font-size: .85rem; }
 .key { color: var(--soft); margin-right: .9em; white-space: nowrap; }
 .key i { display: inline-block; width: .95em; height: 0; margin-right: .4em; vertical-align: .28em;
   border-top: .17em solid var(--tone); border-radius: 1px; }

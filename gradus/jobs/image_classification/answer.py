@@ -25,7 +25,9 @@ class Label:
     def of(cls, probabilities: Float[Tensor, "K"], *, classes: list[str], raw: Any) -> "Label":
         """The answer that a vector of probabilities gives."""
         values, places = probabilities.float().cpu().topk(min(TOP, len(classes)))
-        top = tuple((classes[place], value) for place, value in zip(places.tolist(), values.tolist(), strict=True))
+        top = tuple(
+            (classes[place], value) for place, value in zip(places.tolist(), values.tolist(), strict=True)
+        )
         return cls(label=top[0][0], probability=top[0][1], top=top, raw=raw)
 
     def to_dict(self) -> dict[str, Any]:

@@ -6,16 +6,16 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from gradus.jobs.image_classification.data import Pictures, as_float
+from gradus.jobs.image_classification.data import PictureSplits, as_float
 from gradus.metrics.classification import ClassificationScore
 
 LONGEST_SIDE = 32  # larger pictures are averaged down: the baseline must stay cheap
 SCORED = ("accuracy", "macro_f1", "balanced_accuracy")
 
 
-def linear_baseline(pictures: Pictures) -> dict[str, float]:
+def linear_baseline(pictures: PictureSplits) -> dict[str, float]:
     """Scores on the test split of ridge regression on the pixels (one-against-all), and of the largest class."""
-    from sklearn.linear_model import RidgeClassifier  # noqa: PLC0415 - costs half a second
+    from sklearn.linear_model import RidgeClassifier
 
     train, test = pictures.tensors("train"), pictures.tensors("test")
     labels = test["label"].cpu()

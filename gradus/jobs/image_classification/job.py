@@ -19,7 +19,7 @@ from gradus.engine.settings import OptimConfig
 from gradus.jobs.image_classification.answer import Label
 from gradus.jobs.image_classification.baseline import linear_baseline
 from gradus.jobs.image_classification.config import MODELS, Config
-from gradus.jobs.image_classification.data import Pictures, as_float, read_input, survey
+from gradus.jobs.image_classification.data import PictureSplits, as_float, read_input, survey
 from gradus.jobs.image_classification.panels import panels
 from gradus.jobs.image_classification.recipes import RECIPES
 from gradus.layers.losses import cross_entropy_sum, focal_sum
@@ -69,7 +69,7 @@ class Parts:
     model: Classifier
     optim: Optim
     train: Batches
-    pictures: Pictures
+    pictures: PictureSplits
     predictor: Voting
     class_weights: Tensor | None
 
@@ -77,7 +77,7 @@ class Parts:
 def build(config: Config, run: Run) -> Parts:
     """Read nothing that the plan knows: a run that is opened to predict needs no data."""
     about = run.decide("data", lambda: survey(config.data), "measured on the training split")
-    pictures = Pictures(config.data, about=about, device=run.device)
+    pictures = PictureSplits(config.data, about=about, device=run.device)
     make, head = MODELS[type(config.model)]
     net = make(config.model, shape=tuple(about["shape"]), num_classes=len(about["classes"]))
     optim_config = config.train.optim
@@ -90,7 +90,9 @@ def build(config: Config, run: Run) -> Parts:
         lambda: pictures.tensors("train"),
         batch=config.train.batch,
         seed=config.train.seed,
-        weights=(lambda: sample_weights(pictures.tensors("train")["label"].cpu(), torch.tensor(about["counts"])))
+        weights=(
+            lambda: sample_weights(pictures.tensors("train")["label"].cpu(), torch.tensor(about["counts"]))
+        )
         if remedy == "sampling"
         else None,
     )
@@ -139,7 +141,9 @@ def stream(config: Config, parts: Parts, run: Run) -> Iterator[Batch]:
         rng = run.rng("augment")
         image = as_float(augment(batch["image"], config.augment, generator=rng))
         if config.augment.mixup_alpha or config.augment.cutmix_alpha:
-            image, target = mix(image, batch["label"], num_classes=num_classes, config=config.augment, generator=rng)
+            image, target = mix(
+                image, batch["label"], num_classes=num_classes, config=config.augment, generator=rng
+            )
             yield {"image": image, "label": batch["label"], "target": target}
         else:
             yield {"image": image, "label": batch["label"]}
@@ -150,7 +154,9 @@ def loss(config: Config, parts: Parts, batch: Batch) -> Loss:
     net, label = parts.model.net, batch["label"]
     if isinstance(net, Capsnet):
         image = parts.model.normalise(batch["image"])
-        total, capsules = capsnet_loss_sum(net, image, label, reconstruction_weight=config.model.reconstruction_weight)
+        total, capsules = capsnet_loss_sum(
+            net, image, label, reconstruction_weight=config.model.reconstruction_weight
+        )
         logits = capsules.norm(dim=2)  # (B, K, D) -> (B, K)
     else:
         logits = parts.model(batch["image"])
@@ -194,7 +200,11 @@ def deploy(config: Config, parts: Parts) -> Deployable:
     device = parts.model.mean.device
     return Deployable(
         module=parts.predictor,
-        example={"image": torch.rand(2, channels, height, width, generator=torch.Generator().manual_seed(0)).to(device)},
+        example={
+            "image": torch.rand(2, channels, height, width, generator=torch.Generator().manual_seed(0)).to(
+                device
+            )
+        },
         axes={"image": {0: "batch"}},
         read=lambda raw: {"image": as_float(read_input(raw, config.data, shape=pictures.shape)).to(device)},
         answer=lambda output, raw: Label.of(output["output"][0], classes=pictures.classes, raw=raw),

@@ -26,7 +26,10 @@ def panels(parts: Any, run: Run, *, batch: Batch) -> list[Panel]:
     label = test["label"].cpu()
     score = ClassificationScore(len(classes))
     score.update(chances, label)
-    rows = [(r.name, r.count, f"{r.precision:.3f}", f"{r.recall:.3f}", f"{r.f1:.3f}") for r in score.per_class(classes)]
+    rows = [
+        (r.name, r.count, f"{r.precision:.3f}", f"{r.recall:.3f}", f"{r.f1:.3f}")
+        for r in score.per_class(classes)
+    ]
     wrong = (chances.argmax(1) != label).nonzero().flatten()
     return [
         Panel(
@@ -49,13 +52,19 @@ def panels(parts: Any, run: Run, *, batch: Batch) -> list[Panel]:
         Panel(
             title="A batch as the model saw it",
             sentence="Training pictures after augmentation, with their labels.",
-            figure=pictures_figure(batch["image"][:SHOWN].cpu(), [classes[i] for i in batch["label"][:SHOWN].tolist()]),
+            figure=pictures_figure(
+                batch["image"][:SHOWN].cpu(), [classes[i] for i in batch["label"][:SHOWN].tolist()]
+            ),
         ),
     ]
 
 
 def _mistakes(
-    image: Tensor, label: Int[Tensor, "N"], chances: Float[Tensor, "N K"], wrong: Int[Tensor, "M"], classes: list[str]
+    image: Tensor,
+    label: Int[Tensor, "N"],
+    chances: Float[Tensor, "N K"],
+    wrong: Int[Tensor, "M"],
+    classes: list[str],
 ) -> list[Panel]:
     """The mistakes that the model was surest of, and the pictures that cost it most."""
     if len(wrong) == 0:
@@ -86,7 +95,7 @@ def _mistakes(
 
 def confusion_figure(confusion: Int[Tensor, "K K"], classes: Sequence[str]) -> Any:
     """A matrix of shares, with counts in the cells where there is room."""
-    from matplotlib.figure import Figure  # noqa: PLC0415 - costs a third of a second
+    from matplotlib.figure import Figure
 
     size = len(classes)
     side = min(11.0, max(4.5, 0.5 * size + 2))
@@ -109,12 +118,18 @@ def confusion_figure(confusion: Int[Tensor, "K K"], classes: Sequence[str]) -> A
 
 def reliability_figure(score: ClassificationScore) -> Any:
     """Accuracy by confidence, a bar a bin, on the line of a model that knows itself."""
-    from matplotlib.figure import Figure  # noqa: PLC0415
+    from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4.5, 4.0), layout="constrained")
     axes = figure.add_subplot()
     bins = score.reliability()
-    axes.bar([b.low for b in bins], [b.accuracy for b in bins], [b.high - b.low for b in bins], align="edge", ec="white")
+    axes.bar(
+        [b.low for b in bins],
+        [b.accuracy for b in bins],
+        [b.high - b.low for b in bins],
+        align="edge",
+        ec="white",
+    )
     axes.plot([0, 1], [0, 1], color="black", lw=1, ls="--")
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence", ylabel="accuracy")
     return figure
@@ -122,7 +137,7 @@ def reliability_figure(score: ClassificationScore) -> Any:
 
 def pictures_figure(image: Float[Tensor, "N C H W"], captions: Sequence[str]) -> Any:
     """A grid of pictures, each with its caption."""
-    from matplotlib.figure import Figure  # noqa: PLC0415
+    from matplotlib.figure import Figure
 
     rows = -(-len(image) // COLUMNS)
     figure = Figure(figsize=(1.25 * COLUMNS, 1.6 * rows), layout="constrained")

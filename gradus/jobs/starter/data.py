@@ -3,9 +3,10 @@
 import math
 
 import torch
-from gradus.core.randomness import generator
 from jaxtyping import Float
 from torch import Tensor
+
+from gradus.core.randomness import generator
 
 
 def spirals(split: str, *, count: int, noise: float) -> dict[str, Tensor]:

@@ -5,13 +5,14 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
 from gradus.data.batches import Batches
 from gradus.engine.job import Deployable, Headline, Job, Split, forever, supervised
 from gradus.engine.loss import Loss
 from gradus.engine.optim import Optim
 from gradus.engine.run import Batch, Run
-from jaxtyping import Float
-from torch import Tensor, nn
 
 from .data import mean_and_deviation, spirals
 from .recipes import RECIPES, Config
@@ -61,7 +62,9 @@ def build(config: Config, run: Run) -> Parts:
     def points() -> dict[str, Tensor]:
         return run.place(spirals("train", count=config.train_points, noise=config.noise))
 
-    mean, deviation = run.decide("normalise", lambda: mean_and_deviation(points()["point"]), "fitted on train only")
+    mean, deviation = run.decide(
+        "normalise", lambda: mean_and_deviation(points()["point"]), "fitted on train only"
+    )
     model = run.place(Perceptron(config.width, mean=mean, deviation=deviation))
     batches = Batches(points, batch=config.train.batch, seed=config.train.seed)
     return Parts(model, Optim(model, config.train), batches)

@@ -22,7 +22,9 @@ class Config:
     horizon: int = 8
     passes: int = 2
     train: TrainConfig = field(
-        default_factory=lambda: TrainConfig(steps=150, rate=5e-3, precision="fp32", optim=OptimConfig(clip_norm=1.0))
+        default_factory=lambda: TrainConfig(
+            steps=150, rate=5e-3, precision="fp32", optim=OptimConfig(clip_norm=1.0)
+        )
     )
 
 
@@ -90,15 +92,35 @@ def collect(config, parts, run):
         chance = out[:, :3].softmax(1)
         action = torch.multinomial(chance, 1, generator=rng).squeeze(1)
         reward, ended = parts.corridors.act(action, run.rng("corridors"))
-        rows.append((seen, action, chance.gather(1, action[:, None]).log().squeeze(1), out[:, 3], reward, ended.float()))
-    seen, action, chance, value, reward, ended = (torch.stack(column) for column in zip(*rows, strict=True))  # (T, N)
-    following, ahead = parts.model(parts.corridors.look())[:, 3], torch.zeros(config.places, device=run.device)
+        rows.append(
+            (
+                seen,
+                action,
+                chance.gather(1, action[:, None]).log().squeeze(1),
+                out[:, 3],
+                reward,
+                ended.float(),
+            )
+        )
+    seen, action, chance, value, reward, ended = (
+        torch.stack(column) for column in zip(*rows, strict=True)
+    )  # (T, N)
+    following, ahead = (
+        parts.model(parts.corridors.look())[:, 3],
+        torch.zeros(config.places, device=run.device),
+    )
     advantage = torch.zeros_like(reward)
     for t in reversed(range(config.horizon)):
         surprise = reward[t] + DISCOUNT * following * (1 - ended[t]) - value[t]
         ahead = surprise + DISCOUNT * LAMBDA * (1 - ended[t]) * ahead
         advantage[t], following = ahead, value[t]
-    names = {"seen": seen, "action": action, "chance": chance, "advantage": advantage, "goal": advantage + value}
+    names = {
+        "seen": seen,
+        "action": action,
+        "chance": chance,
+        "advantage": advantage,
+        "goal": advantage + value,
+    }
     return {name: tensor.flatten(0, 1) for name, tensor in names.items()}  # (T, N, ...) -> (T N, ...)
 
 

@@ -21,7 +21,12 @@ class Config:
     width: int = 24
     train: TrainConfig = field(
         default_factory=lambda: TrainConfig(
-            steps=300, batch=32, rate=1e-2, precision="fp32", warmup=10, optim=OptimConfig(clip_norm=1.0, ema=0.95)
+            steps=300,
+            batch=32,
+            rate=1e-2,
+            precision="fp32",
+            warmup=10,
+            optim=OptimConfig(clip_norm=1.0, ema=0.95),
         )
     )
 
@@ -52,7 +57,9 @@ class Parts:
 def windows(window: int) -> dict[str, dict[str, Tensor]]:
     """The series cut in time order, each part scaled by the first part's statistics."""
     time = torch.arange(1200.0)
-    series = (time / 6).sin() + 0.5 * (time / 17).sin() + 0.1 * torch.randn(1200, generator=generator(0, "wave"))
+    series = (
+        (time / 6).sin() + 0.5 * (time / 17).sin() + 0.1 * torch.randn(1200, generator=generator(0, "wave"))
+    )
     series = (series - series[:800].mean()) / series[:800].std()
     pieces = {"train": series[:800], "validation": series[800:1000], "test": series[1000:]}
     rolled = {name: piece.unfold(0, window + 1, 1) for name, piece in pieces.items()}
@@ -62,7 +69,12 @@ def windows(window: int) -> dict[str, dict[str, Tensor]]:
 def build(config, run):
     splits = run.place(windows(config.window))
     model = run.place(Forecaster(config.width))
-    return Parts(model, Optim(model, config.train), Batches(splits["train"], batch=config.train.batch, seed=config.train.seed), splits)
+    return Parts(
+        model,
+        Optim(model, config.train),
+        Batches(splits["train"], batch=config.train.batch, seed=config.train.seed),
+        splits,
+    )
 
 
 def loss(config, parts, batch):

@@ -25,7 +25,9 @@ class Config:
     generator: OptimConfig = OptimConfig(betas=(0.0, 0.99), ema=0.99, rate_scale=0.5)
     penalty: float = 0.05
     train: TrainConfig = field(
-        default_factory=lambda: TrainConfig(steps=1500, batch=128, rate=2e-3, precision="fp32", schedule=Constant())
+        default_factory=lambda: TrainConfig(
+            steps=1500, batch=128, rate=2e-3, precision="fp32", schedule=Constant()
+        )
     )
 
 

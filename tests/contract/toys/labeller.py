@@ -21,7 +21,9 @@ LONGEST = 12
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Config:
     width: int = 32
-    train: TrainConfig = field(default_factory=lambda: TrainConfig(steps=300, batch=32, rate=1e-2, precision="fp32"))
+    train: TrainConfig = field(
+        default_factory=lambda: TrainConfig(steps=300, batch=32, rate=1e-2, precision="fp32")
+    )
 
 
 class Labeller(nn.Module):
@@ -56,14 +58,24 @@ def sequences(name: str, count: int) -> dict[str, Tensor]:
 
 
 def build(config, run):
-    splits = {name: run.place(sequences(name, n)) for name, n in {"train": 512, "validation": 128, "test": 128}.items()}
+    splits = {
+        name: run.place(sequences(name, n))
+        for name, n in {"train": 512, "validation": 128, "test": 128}.items()
+    }
     model = run.place(Labeller(config.width))
-    return Parts(model, Optim(model, config.train), Batches(splits["train"], batch=config.train.batch, seed=config.train.seed), splits)
+    return Parts(
+        model,
+        Optim(model, config.train),
+        Batches(splits["train"], batch=config.train.batch, seed=config.train.seed),
+        splits,
+    )
 
 
 def loss(config, parts, batch):
     logits, mask = parts.model(batch["tokens"]), batch["mask"]
-    each = F.cross_entropy(logits.transpose(1, 2), batch["label"], reduction="none")  # (B, T, 2) -> (B, 2, T) -> (B, T)
+    each = F.cross_entropy(
+        logits.transpose(1, 2), batch["label"], reduction="none"
+    )  # (B, T, 2) -> (B, 2, T) -> (B, T)
     hits = ((logits.argmax(2) == batch["label"]) & mask).sum()
     return Loss((each * mask).sum(), mask.sum(), {"accuracy": hits})
 

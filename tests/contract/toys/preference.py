@@ -23,7 +23,9 @@ class Config:
     penalty: float = 0.05
     passes: int = 2
     train: TrainConfig = field(
-        default_factory=lambda: TrainConfig(steps=250, rate=5e-3, precision="fp32", optim=OptimConfig(clip_norm=1.0))
+        default_factory=lambda: TrainConfig(
+            steps=250, rate=5e-3, precision="fp32", optim=OptimConfig(clip_norm=1.0)
+        )
     )
 
 

@@ -1,0 +1,247 @@
+"""Pictures for a classifier: where they come from, how they are split, and what is measured before step 1."""
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from PIL import Image
+from torch import Tensor
+
+from gradus.core.configs import Count, Fraction, Whole
+from gradus.core.errors import InputError, UsageError
+from gradus.core.randomness import generator
+from gradus.data.leaks import find_leaks
+from gradus.data.picture_sets import Pictures, PictureSet
+from gradus.data.pictures import Channels, Fit, PictureForm, channel_statistics, read_picture, resize
+from gradus.data.sources import SOURCES, locate, read_source
+from gradus.data.splits import folds, stratified
+from gradus.data.synthetic import four_quarters
+from gradus.engine.job import Split
+
+Source = Literal["folder", "digits", "fashion_mnist", "cifar10", "cifar10_subset", "quarters"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataConfig:
+    """Which pictures, in what form, and how they are split."""
+
+    source: Source = "folder"
+    """A set that gradus knows, or folder: your own pictures in any of the layouts."""
+    path: str | None = None
+    """The folder, table, zip or array file; for a known set, where its files are."""
+    channels: Channels = 3
+    """1 reads pictures as grey, 3 as red, green and blue."""
+    side: Count | None = None
+    """Pixels along each side after reading; without it all pictures must have one size."""
+    fit: Fit = "crop"
+    """How another shape becomes a square: its middle, all of it with bars, or stretched."""
+    validation: Fraction = 0.1
+    """Share of the training pictures held out for validation, where the set has no such split."""
+    test: Fraction = 0.2
+    """Share of all pictures held out for the test, where the set has no such split."""
+    folds: Whole = 0
+    """Folds of a cross-validation over all pictures; 0 keeps the splits."""
+    fold: Whole = 0
+    """Which fold is the test split, counted from 0."""
+    skip_bad: bool = False
+    """Leave broken pictures out, and count them, instead of stopping."""
+    count: Count = 400
+    """Pictures that the source quarters makes."""
+
+
+@lru_cache(maxsize=2)  # probes build a job several times; a set is decoded once
+def load(config: DataConfig, classes: tuple[str, ...] | None = None) -> PictureSet:
+    """The pictures of a config in their final splits: train, test, and validation unless its share is 0."""
+    read = _read(config, classes)
+    splits = dict(read.splits)
+    if config.folds:
+        splits = _fold(_together(splits), config)
+    elif "test" not in splits and config.test > 0:
+        splits |= _divide(splits["train"], "test", config.test)
+    if "validation" not in splits and config.validation > 0:
+        splits |= _divide(splits["train"], "validation", config.validation)
+    return replace(read, splits=splits)
+
+
+def _read(config: DataConfig, classes: tuple[str, ...] | None) -> PictureSet:
+    """The pictures as their source splits them."""
+    form = PictureForm(channels=config.channels, side=config.side, fit=config.fit)
+    if config.source == "digits":
+        return digits()
+    if config.source == "quarters":
+        return _quarters(config)
+    if config.source == "folder" and config.path is None:
+        raise UsageError(
+            "GR-DATA-041",
+            where="--data",
+            wanted="a folder, table, zip or array file of pictures",
+            got="none",
+            remedy="Give --data PATH.",
+        )
+    path = locate(config.source, config.path) if config.source in SOURCES else Path(str(config.path))
+    return read_source(config.source, path, form, skip_bad=config.skip_bad, classes=classes)
+
+
+def digits() -> PictureSet:
+    """The 1797 8x8 digits of scikit-learn: the first half trains, the second half, by other writers, tests."""
+    from sklearn.datasets import load_digits
+
+    found = load_digits()
+    images = torch.from_numpy((found.images * (255 / 16)).round().astype(np.uint8))[
+        :, None
+    ]  # (N, 8, 8) -> (N, 1, 8, 8)
+    labels, half = torch.from_numpy(found.target).long(), len(images) // 2
+    classes = tuple(str(digit) for digit in range(10))
+
+    def part(first: int, last: int) -> Pictures:
+        names = [f"digit {place}" for place in range(first, last)]
+        return Pictures(images[first:last], labels[first:last], classes, names)
+
+    return PictureSet({"train": part(0, half), "test": part(half, len(images))})
+
+
+def _quarters(config: DataConfig) -> PictureSet:
+    """The synthetic twin: one quarter is the odd one out, brighter or darker, so no linear rule on pixels finds it."""
+    side = config.side or 16
+    counts = {"train": config.count, "validation": config.count // 2, "test": config.count // 2}
+    splits = {}
+    for seed, (split, count) in enumerate(counts.items()):
+        bright = four_quarters(count, side=side, seed=seed, channels=config.channels)
+        inverted = torch.rand(count, 1, 1, 1, generator=generator("quarters", seed)) < 0.5
+        splits[split] = replace(bright, images=torch.where(inverted, 255 - bright.images, bright.images))
+    return PictureSet(splits)
+
+
+def _divide(pictures: Pictures, name: str, share: float) -> dict[str, Pictures]:
+    """A share of the training pictures, the same of each class, as a split of its own."""
+    kept, taken = stratified(pictures.labels, shares=(1 - share, share), seed=0)
+    return {"train": pictures.select(kept), name: pictures.select(taken)}
+
+
+def _fold(pictures: Pictures, config: DataConfig) -> dict[str, Pictures]:
+    if config.fold >= config.folds:
+        raise UsageError(
+            "GR-CONFIG-003",
+            where="--data.fold",
+            wanted=f"a number below --data.folds {config.folds}",
+            got=str(config.fold),
+            remedy="Count folds from 0.",
+        )
+    train, test = folds(pictures.labels, count=config.folds, seed=0)[config.fold]
+    return {"train": pictures.select(train), "test": pictures.select(test)}
+
+
+def _together(splits: dict[str, Pictures]) -> Pictures:
+    parts = list(splits.values())
+    return Pictures(
+        torch.cat([p.images for p in parts]),
+        torch.cat([p.labels for p in parts]),
+        parts[0].classes,
+        [name for p in parts for name in p.names],
+    )
+
+
+def survey(config: DataConfig) -> dict[str, Any]:
+    """What a run must know of its data to be opened again, and what should be known before it is trained."""
+    found = load(config)
+    train = found.splits["train"]
+    mean, std = channel_statistics(train.images)
+    leaks = find_leaks(found.splits)
+    return {
+        "classes": list(train.classes),
+        "shape": list(train.images.shape[1:]),
+        "mean": mean.tolist(),
+        "std": std.clamp(min=1 / 255).tolist(),  # a channel of one value has no deviation to divide by
+        "counts": train.labels.bincount(minlength=len(train.classes)).tolist(),
+        "pictures": {split: len(part.images) for split, part in found.splits.items()},
+        "duplicates_across_splits": {"exact": len(leaks.exact), "near": len(leaks.near)},
+        "skipped": len(found.skipped),
+        "notes": list(found.notes),
+    }
+
+
+class PictureSplits:
+    """The pictures of a run by split, on its device; they are read when a split is first asked for."""
+
+    def __init__(self, config: DataConfig, *, about: dict[str, Any], device: torch.device) -> None:
+        self.config, self.device = config, device
+        self.classes: list[str] = about["classes"]
+        self.shape: tuple[int, int, int] = tuple(about["shape"])
+        self._placed: dict[str, dict[str, Tensor]] = {}
+
+    def tensors(self, split: Split) -> dict[str, Tensor]:
+        """``image`` as 8-bit values and ``label``; empty where there is no such split."""
+        if split not in self._placed:
+            splits = load(self.config, tuple(self.classes)).splits
+            found = _together(splits) if split == "all" else splits.get(split)
+            self._placed[split] = (
+                {"image": found.images.to(self.device), "label": found.labels.to(self.device)}
+                if found
+                else {}
+            )
+        return self._placed[split]
+
+
+def as_float(image: Tensor) -> Float[Tensor, "B C H W"]:
+    """Pictures in [0, 1]."""
+    return image.float() / 255 if image.dtype == torch.uint8 else image
+
+
+def read_input(raw: Any, config: DataConfig, *, shape: tuple[int, int, int]) -> UInt8[Tensor, "1 C H W"]:
+    """One input of predict (a path, the bytes of a file, an array) in the form of the training pictures."""
+    channels, height, width = shape
+    values = _values(raw, channels)
+    if values.shape[:2] != (height, width):
+        if height != width:
+            raise InputError(
+                "GR-DATA-042",
+                where=_name(raw),
+                wanted=f"a picture of {width} x {height} pixels, as in training",
+                got=f"{values.shape[1]} x {values.shape[0]}",
+                remedy="Scale the picture, or train with --data.side.",
+            )
+        values = resize(values, height, fit=config.fit)
+    return torch.from_numpy(values.transpose(2, 0, 1).copy())[None]  # (H, W, C) -> (1, C, H, W)
+
+
+def picture_of(raw: Any) -> Image.Image:
+    """An input of predict as a picture to be looked at."""
+    return Image.fromarray(_values(raw, 3))
+
+
+def _values(raw: Any, channels: int) -> UInt8[np.ndarray, "H W C"]:
+    """An input as 8-bit values; arrays are read as pictures are, numbers up to 1 as shares of white."""
+    assert channels in (1, 3)
+    if isinstance(raw, np.ndarray):
+        return _from_array(raw, channels)
+    source = raw if isinstance(raw, bytes) else Path(raw)
+    return read_picture(source, name=_name(raw), channels=channels)
+
+
+def _from_array(values: np.ndarray, channels: int) -> UInt8[np.ndarray, "H W C"]:
+    if values.ndim == 2:
+        values = values[:, :, None]
+    fits = values.ndim == 3 and values.shape[2] in (1, 3) and min(values.shape) > 0
+    finite = values.dtype == np.uint8 or (values.dtype.kind == "f" and np.isfinite(values).all())
+    if not fits or not finite or (values.dtype.kind == "f" and (values.min() < 0 or values.max() > 1)):
+        raise InputError(
+            "GR-DATA-043",
+            where=_name(values),
+            wanted="8-bit values, or finite numbers from 0 to 1, of shape (H, W) or (H, W, 1 or 3)",
+            got=f"{values.dtype} of shape {values.shape}",
+            remedy="Convert the array.",
+        )
+    if values.dtype != np.uint8:
+        values = (values * 255).round().astype(np.uint8)
+    if values.shape[2] == channels:
+        return values
+    image = Image.fromarray(values[:, :, 0] if values.shape[2] == 1 else values)
+    return np.asarray(image.convert("L" if channels == 1 else "RGB")).reshape(*values.shape[:2], channels)
+
+
+def _name(raw: Any) -> str:
+    return "an array" if isinstance(raw, np.ndarray) else "bytes" if isinstance(raw, bytes) else str(raw)

@@ -1,0 +1,216 @@
+"""Asking a trained model: inputs in, answers out in the same order, and their files.
+
+An input is a path, an array, bytes or a text: what the job's ``read`` takes. A file of arrays (.npy, .npz)
+stands for the items in it.
+"""
+
+import io
+import json
+import math
+import re
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gradus.core.errors import GradusError, InputError
+from gradus.core.files import naming, write_bytes
+from gradus.engine.job import Answer, Deployable, Raw
+
+Item = tuple[
+    Raw, Raw | GradusError
+]  # what an input is called, and what is read: itself, or one array of a file
+Answered = tuple[Raw, Answer | GradusError]
+
+
+def predict(
+    deployable: Deployable, inputs: Sequence[Raw], *, batch: int = 64, skip_bad: bool = False
+) -> Iterator[Answered]:
+    """Each input with its answer, in order; an array from a file goes by its place, ``scans.npz:images[3]``.
+
+    Up to ``batch`` inputs are held at a time, and those of one shape are computed together, on the module's
+    device. An input that cannot be read or computed raises its GradusError after the answers before it; with
+    ``skip_bad`` the error stands in place of an answer.
+    """
+    assert batch >= 1, "a batch holds something"
+    deployable.module.eval()
+    items = _items(inputs)
+    while window := list(islice(items, batch)):
+        for name, answer in _answers(deployable, window):
+            if isinstance(answer, GradusError) and not skip_bad:
+                raise answer
+            yield name, answer
+
+
+def _items(inputs: Sequence[Raw]) -> Iterator[Item]:
+    """The inputs, with the arrays of a file in its place."""
+    for raw in inputs:
+        if not isinstance(raw, Path) or raw.suffix.lower() not in (".npy", ".npz"):
+            yield raw, raw
+            continue
+        try:
+            yield from arrays(raw)
+        except GradusError as error:
+            yield raw, error
+
+
+def _answers(deployable: Deployable, window: Sequence[Item]) -> list[Answered]:
+    """A window of inputs with their answers: read one by one, computed together where their shapes agree."""
+    answers: dict[int, Answer | GradusError] = {}
+    alike: dict[tuple[Any, ...], dict[int, dict[str, Tensor]]] = {}
+    for place, (_, raw) in enumerate(window):
+        try:
+            if isinstance(raw, GradusError):
+                raise raw
+            tensors = deployable.read(raw)
+        except GradusError as error:
+            answers[place] = error
+            continue
+        assert all(len(tensor) == 1 for tensor in tensors.values()), (
+            "read gives tensors with a first dimension of one"
+        )
+        shape = tuple((name, tensors[name].shape, tensors[name].dtype) for name in deployable.example)
+        alike.setdefault(shape, {})[place] = tensors
+    for group in alike.values():
+        try:
+            outputs = _outputs(deployable, list(group.values()))
+        except GradusError as error:  # a model may refuse a shape that its reader lets through
+            answers |= dict.fromkeys(group, error)
+            continue
+        for row, place in enumerate(group):
+            output = {name: tensor[row : row + 1] for name, tensor in outputs.items()}
+            answers[place] = deployable.answer(output, window[place][1])
+    return [(name, answers[place]) for place, (name, _) in enumerate(window)]
+
+
+@torch.no_grad()
+def _outputs(deployable: Deployable, inputs: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """The module's outputs for inputs of one shape, a row each, on the CPU."""
+    held = [*deployable.module.parameters(), *deployable.module.buffers()]
+    device = held[0].device if held else torch.device("cpu")
+    given = [torch.cat([tensors[name] for tensors in inputs]).to(device) for name in deployable.example]
+    output = deployable.module(*given)
+    named = {"output": output} if isinstance(output, Tensor) else dict(output)
+    assert all(len(tensor) == len(inputs) for tensor in named.values()), "an output has a row for each input"
+    return {name: tensor.cpu() for name, tensor in named.items()}
+
+
+def expand(paths: Sequence[str]) -> list[Path]:
+    """The files that paths stand for: a file is itself, a folder all files below it, sorted; none hidden.
+
+    Raises InputError for a path that does not exist and for a folder without files.
+    """
+    files: list[Path] = []
+    for given in paths:
+        path = Path(given)
+        if not path.is_dir():
+            if not path.exists():
+                raise _absent(given, "nothing")
+            files.append(path)
+            continue
+        inside = [p for p in path.rglob("*") if p.is_file() and not _hidden(p.relative_to(path))]
+        if not inside:
+            raise _absent(given, "a folder without files")
+        files += sorted(inside)
+    return files
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _absent(given: str, got: str) -> InputError:
+    return InputError(
+        "GR-DATA-050",
+        where=given,
+        wanted="a file, or a folder with files",
+        got=got,
+        remedy="Check the path; quote it if it has spaces.",
+    )
+
+
+def arrays(path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
+    """The items of an .npy or .npz file, each with its place: ``scans.npz:images[3]``.
+
+    An array of three dimensions (N, H, W) or four is N items; any other is one item. Raises InputError for
+    a file that is not of this format or that holds Python objects, which are never loaded.
+    """
+    try:
+        with ExitStack() as stack:
+            loaded = np.load(path, mmap_mode="r", allow_pickle=False)
+            members = {"": loaded} if isinstance(loaded, np.ndarray) else stack.enter_context(loaded)
+            for name in members:
+                yield from _rows(members[name], f"{path}:{name}" if name else str(path))
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(
+            "GR-DATA-051",
+            where=str(path),
+            wanted="arrays of numbers in numpy's format",
+            got=str(error).partition("\n")[0].lower(),
+            remedy="Write the file again with numpy.save or numpy.savez, without objects in it.",
+        ) from error
+
+
+def _rows(array: NDArray[Any], label: str) -> Iterator[tuple[str, NDArray[Any]]]:
+    """The items of one array, each in memory of its own."""
+    if array.ndim in (3, 4):
+        yield from ((f"{label}[{place}]", np.array(row)) for place, row in enumerate(array))
+    else:
+        yield label, np.array(array)
+
+
+def save_answers(pairs: Iterable[Answered], folder: Path) -> Path:
+    """Write ``answers.jsonl``, a line an input, and under ``pictures/`` what answers draw.
+
+    An error in place of an answer is written as its code and message. Returns the path of ``answers.jsonl``.
+    """
+    lines = []
+    for place, (raw, answer) in enumerate(pairs):
+        name = str(raw) if isinstance(raw, str | Path) else f"input {place + 1}"
+        line: dict[str, Any] = {"input": name}
+        if isinstance(answer, GradusError):
+            line |= {"error": answer.code, "message": str(answer)}
+        else:
+            line |= answer.to_dict()
+            if picture := _drawn(answer):
+                line["picture"] = f"pictures/{place + 1:05d}-{_plain(name)}.png"
+                with naming(folder):
+                    (folder / "pictures").mkdir(parents=True, exist_ok=True)
+                write_bytes(folder / line["picture"], picture)
+        lines.append(json.dumps(_without_nan(line)) + "\n")
+    with naming(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    write_bytes(folder / "answers.jsonl", "".join(lines).encode())
+    return folder / "answers.jsonl"
+
+
+def _drawn(answer: Answer) -> bytes | None:
+    """The picture of an answer as PNG."""
+    image = answer.draw()
+    if image is None:
+        return None
+    content = io.BytesIO()
+    image.save(content, format="PNG")
+    return content.getvalue()
+
+
+def _plain(name: str) -> str:
+    """The last part of a name as letters that every file system takes; a number before it keeps it apart."""
+    return re.sub("[^A-Za-z0-9_-]+", "-", Path(name).name).strip("-")[:60] or "input"
+
+
+def _without_nan(value: Any) -> Any:
+    """JSON has no NaN and no infinity: they are written as null."""
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
