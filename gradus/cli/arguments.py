@@ -39,7 +39,8 @@ def override(config: T, given: Sequence[str], *, verb: str) -> T:
     known = [name for name, _ in settings(changed)]
     for token in rest:
         name = token.removeprefix("--").partition("=")[0].replace("-", "_")
-        plain = ".".join(p.removeprefix("no_") if i else p for i, p in enumerate(name.split(".")))
+        head, dot, last = name.rpartition(".")
+        plain = f"{head}{dot}{last.removeprefix('no_')}"
         if token.startswith("--") and name not in known and plain not in known:
             raise UsageError(
                 "GR-CONFIG-001",
@@ -142,6 +143,7 @@ def _said(parsed: Any, verb: str) -> Any:
             sys.exit(0)
         lines = [re.sub(r"[│╭╮╰╯─]+", " ", line).strip() for line in said.getvalue().split("\n")]
         text = " ".join(line for line in lines if line and not line.startswith("For full helptext"))
+        text = re.split(r"Got errors:|Argument helptext:|gradus \S+ --help", text)[0].strip()
         raise UsageError(
             "GR-CLI-002",
             where=f"gradus {verb}",

@@ -79,8 +79,14 @@ class Line:
         self.console.print(f"note {fact.code}: {fact.sentence}")
 
     def ended(self, fact: Ended) -> None:
-        self.progress.stop()
+        self.stop()
         self.console.print(f"trained to step {fact.step} in {clock(fact.seconds)} ({fact.reason})")
+
+
+    def stop(self) -> None:
+        """Take the live line away."""
+        if self.live:
+            self.progress.stop()
 
 
 @contextmanager
@@ -90,7 +96,7 @@ def following(headline: Headline) -> Iterator[Line]:
     try:
         yield line
     finally:
-        line.progress.stop()
+        line.stop()
 
 
 def clock(seconds: float) -> str:

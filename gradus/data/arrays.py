@@ -47,7 +47,9 @@ def read_npz(path: Path, form: PictureForm, *, classes: tuple[str, ...] | None =
             remedy="Save the arrays under these names: numpy.savez(path, images=..., labels=...).",
         )
     named = _class_names(arrays, str(path))
-    parts = {split: _labelled(arrays, pair, named, str(path)) for split, pair in zip(splits, pairs, strict=True)}
+    parts = {
+        split: _labelled(arrays, pair, named, str(path)) for split, pair in zip(splits, pairs, strict=True)
+    }
     return gather(parts, form, where=str(path), classes=classes or named)
 
 
@@ -96,7 +98,9 @@ def _as_images(array: Shaped[np.ndarray, "..."], where: str) -> UInt8[np.ndarray
     if array.ndim == 4 and array.shape[3] not in (1, 3) and array.shape[1] in (1, 3):
         array = array.transpose(0, 2, 3, 1)  # (N, C, H, W) -> (N, H, W, C)
     if array.ndim != 4 or array.shape[3] not in (1, 3) or 0 in array.shape[1:]:
-        raise _not_made_of(where, "the shape (N, H, W), (N, H, W, C) or (N, C, H, W), C 1 or 3", f"{array.shape}")
+        raise _not_made_of(
+            where, "the shape (N, H, W), (N, H, W, C) or (N, C, H, W), C 1 or 3", f"{array.shape}"
+        )
     if array.dtype.kind == "b":
         return array.astype(np.uint8) * 255
     top = 1 if array.dtype.kind == "f" else 255

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
-from gradus.core.errors import UsageError
+from gradus.core.errors import InputError, UsageError
 from gradus.core.randomness import generator
 
 Tensors = dict[str, Tensor]
@@ -17,8 +17,8 @@ class Batches:
 
     The order of an epoch depends on the seed and the epoch alone, so epoch and cursor are all that is saved.
     ``tensors`` and ``weights`` may be functions: they are called when the first batch is asked for. With
-    ``weights``, items are drawn with replacement by their weight (balanced sampling). UsageError GR-DATA-040 where
-    the data hold no whole batch.
+    ``weights``, items are drawn with replacement by their weight (balanced sampling). The first batch is a
+    UsageError where the data hold no whole batch, and an InputError where the saved position is beyond them.
     """
 
     def __init__(
@@ -82,20 +82,39 @@ class Batches:
                 got=str(self.batch),
                 remedy="Give a smaller batch, or more data.",
             )
+        if self.cursor > count:
+            raise InputError(
+                "GR-DATA-085",
+                where="the saved position in the data",
+                wanted=f"one within the {count} items of the training split",
+                got=str(self.cursor),
+                remedy="Resume with the data that the run was started on.",
+            )
         rng = generator(self.seed, "order", self.epoch)
         if self._weights is not None:
             weights = self._weights() if callable(self._weights) else self._weights
-            order = torch.multinomial(weights.cpu(), count, replacement=True, generator=rng)
+            order = _draw(weights.cpu().double(), count, rng)
         else:
             order = torch.randperm(count, generator=rng) if self.shuffle else torch.arange(count)
         self._order = order.to(next(iter(self._tensors.values())).device)
         return self._order
 
 
+def _draw(weights: Float[Tensor, "N"], count: int, rng: torch.Generator) -> Int[Tensor, "{count}"]:
+    """Places by weight, with replacement; torch.multinomial would stop at 2^24 items."""
+    assert len(weights) == count
+    assert bool((weights >= 0).all())
+    ends = weights.cumsum(0)
+    assert 0 < ends[-1] < float("inf")
+    thrown = torch.rand(count, generator=rng, dtype=torch.float64) * ends[-1]
+    return torch.searchsorted(ends, thrown, right=True).clamp(max=int(weights.nonzero()[-1]))
+
+
 def pad(
     sequences: Sequence[Shaped[Tensor, "_ ..."]], *, value: float = 0
 ) -> tuple[Shaped[Tensor, "B T ..."], Int[Tensor, "B"], Bool[Tensor, "B T"]]:
-    """Sequences of unequal length as one tensor, their lengths, and a mask that is true where an item is real."""
-    lengths = torch.tensor([len(sequence) for sequence in sequences])
+    """Sequences of unequal length as one tensor, their lengths, and a mask that is true where items are real."""
     padded = torch.nn.utils.rnn.pad_sequence(list(sequences), batch_first=True, padding_value=value)
-    return padded, lengths, torch.arange(padded.shape[1]) < lengths[:, None]
+    lengths = torch.tensor([len(sequence) for sequence in sequences], device=padded.device)
+    mask = torch.arange(padded.shape[1], device=padded.device) < lengths[:, None]
+    return padded, lengths, mask

@@ -122,12 +122,12 @@ def _of_kind(path: Path, wanted: str, dimensions: int) -> UInt8[np.ndarray, "...
 
 def _no_idx(where: str, wanted: str, got: str) -> InputError:
     remedy = "Download the file again; `gradus data list` has the official addresses."
-    return InputError("GR-DATA-040", where=where, wanted=wanted, got=got, remedy=remedy)
+    return InputError("GR-DATA-035", where=where, wanted=wanted, got=got, remedy=remedy)
 
 
 def _wrong_length(where: str, wanted: str, got: str) -> InputError:
     remedy = "Copy or download the file again."
-    return InputError("GR-DATA-041", where=where, wanted=wanted, got=got, remedy=remedy)
+    return InputError("GR-DATA-036", where=where, wanted=wanted, got=got, remedy=remedy)
 
 
 def _not_found(folder: Path, got: str) -> InputError:

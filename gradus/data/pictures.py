@@ -220,7 +220,7 @@ def channel_statistics(images: UInt8[Tensor, "N C H W"]) -> tuple[Float[Tensor, 
         for channel in range(images.shape[1]):
             counts[channel] += torch.bincount(some[:, channel].flatten(), minlength=256)
     values = torch.arange(256, dtype=torch.float64, device=images.device) / 255
-    shares = counts / counts.sum(dim=1, keepdim=True)
+    shares = counts.double() / counts.sum(dim=1, keepdim=True)
     mean = shares @ values
     variance = (shares * (values - mean[:, None]).square()).sum(dim=1)  # around the mean: no cancellation
     return mean.float(), variance.sqrt().float()

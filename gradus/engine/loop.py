@@ -21,11 +21,13 @@ SAVE_SECONDS = 60.0  # the most training that a kill costs, whatever evaluate_ev
 class Learning:
     """Train mode for exactly one step: ``with learning: ...``. Parts that no Optim owns stay in eval mode."""
 
-    def __init__(self, optims: list[Optim]) -> None:
-        self.optims = optims
+    def __init__(self, optims: list[Optim], run: Run) -> None:
+        self.optims, self.run = optims, run
 
     def __enter__(self) -> None:
         for optim in self.optims:
+            if optim.config.train_last is not None:
+                optim.thaw(self.run.step)
             for table in optim.learners:
                 table["training"] = True
 
@@ -108,7 +110,7 @@ class Training:
         listeners, steps = run.listeners, config.train.steps
         listeners.tell(Started(run.step, steps, job.name, str(run.plan.decisions.get("recipe", ""))))
         batches = job.stream(config, parts, run)
-        learning = Learning(optims_of(parts))
+        learning = Learning(optims_of(parts), run)
         reason = "all steps taken"
         try:
             while run.step < steps:

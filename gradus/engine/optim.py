@@ -5,6 +5,7 @@ arXiv 1711.05101), max-norm (Srivastava et al. 2014), layer-wise rates and gradu
 2018, arXiv 1801.06146).
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -54,15 +55,13 @@ class Optim:
         self.scaler: torch.amp.GradScaler | None = None
         self.prefix = f"{name}_" if name else ""
         self.learning = -1
-        self._thaw(0)
+        self.thaw(0)
         module.eval()  # the resting state
 
     # -- one update, in the order that the engine calls it ----------------------------------------------
 
-    def begin(self, step: int) -> None:
-        """Forget the last gradients, and let the stages learn that are due at ``step``."""
-        if self.config.train_last is not None:
-            self._thaw(step)
+    def begin(self) -> None:
+        """Forget the last gradients."""
         for parameter in self.parameters:
             parameter.grad = None
 
@@ -102,6 +101,8 @@ class Optim:
             nn.utils.clip_grad_value_(self.parameters, config.clip_value)
         if config.clip_norm:
             self.norm = nn.utils.clip_grad_norm_(self.parameters, config.clip_norm)
+        if config.algorithm in ("momentum", "nesterov") and len(self.torch.state) < len(self.parameters):
+            self._start_momentum()
         if self.scaler is None:
             self.torch.step()
         else:
@@ -120,11 +121,18 @@ class Optim:
             if parameter.grad is not None:
                 parameter.grad.add_(parameter.sign(), alpha=self.config.l1)
 
+    def _start_momentum(self) -> None:
+        """Start at zero where a first gradient came: the fused kernel takes momentum for all or for none."""
+        for parameter in self.parameters:
+            if parameter.grad is not None and parameter not in self.torch.state:
+                self.torch.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+
     @torch.no_grad()
     def _hold_norms(self, longest: float) -> None:
         """Scale back each row (filter) of a weight that is longer than allowed."""
         for parameter in self.decayed:
-            parameter.copy_(torch.renorm(parameter, p=2, dim=0, maxnorm=longest))
+            if parameter.requires_grad:
+                parameter.copy_(torch.renorm(parameter, p=2, dim=0, maxnorm=longest))
 
     # -- the average of weights -------------------------------------------------------------------------
 
@@ -158,7 +166,7 @@ class Optim:
 
     # -- frozen stages ----------------------------------------------------------------------------------
 
-    def _thaw(self, step: int) -> None:
+    def thaw(self, step: int) -> None:
         """Let the stages learn that ``step`` allows; the frozen ones keep their norms' statistics too."""
         learning = len(self.stages)
         if self.config.train_last is not None:
@@ -180,7 +188,8 @@ class Optim:
         if not isinstance(self.schedule, Plateau):
             return
         best, seen = self.plateau.best, self.plateau
-        if best is None or (value > best if higher else value < best):
+        better = not math.isnan(value) and (best is None or (value > best if higher else value < best))
+        if better:
             self.plateau = replace(seen, best=value, waited=0)
         elif seen.waited + 1 < self.schedule.patience:
             self.plateau = replace(seen, waited=seen.waited + 1)
@@ -230,12 +239,14 @@ def stages_of(module: nn.Module) -> list[list[str]]:
 def _modules_that_train(module: nn.Module, frozen: set[str]) -> list[dict[str, Any]]:
     """The attribute tables of the modules to switch to train mode: all but those whose parameters are frozen.
 
-    Writing ``training`` into the table is what ``Module.train`` does, without its walk over the tree.
+    A module without parameters (dropout, a norm without scale) goes with the one around it. Writing ``training`` into the table is what ``Module.train`` does, without its walk over the tree.
     """
-    tables = []
-    for prefix, inner in module.named_modules():
-        own = [f"{prefix}.{n}".lstrip(".") for n, _ in inner.named_parameters(recurse=False)]
-        if not own or not frozen.issuperset(own):
+    tables, resting = [], set()
+    for prefix, inner in module.named_modules():  # a module comes after the one around it
+        below = [f"{prefix}.{n}".lstrip(".") for n, _ in inner.named_parameters()]
+        if frozen.issuperset(below) if below else prefix.rpartition(".")[0] in resting:
+            resting.add(prefix)
+        else:
             tables.append(inner.__dict__)
     return tables
 

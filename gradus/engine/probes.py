@@ -70,7 +70,7 @@ class Scratch:
         self.parts = job.build(config, self.run)
         prepare(self.parts, self.run)
         self.batches = job.stream(config, self.parts, self.run)
-        self.learning = Learning(optims_of(self.parts))
+        self.learning = Learning(optims_of(self.parts), self.run)
 
     def step(self) -> int:
         """Take one step; returns how many items it took in."""

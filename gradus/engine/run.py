@@ -91,7 +91,7 @@ class Run:
         ``whole`` says that the batch cannot be split (contrastive losses, statistics over the batch).
         """
         while True:
-            optim.begin(self.step)
+            optim.begin()
             pieces = 1 if whole else self.micro_batches * self.world.size
             try:
                 self._accumulate(optim, loss_of, batch, pieces)

@@ -7,8 +7,11 @@ one-cycle (Smith & Topin 2018, arXiv 1708.07120), linear warm-up (Goyal et al. 2
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
-from gradus.core.configs import Count, Fraction, NotNegative, Positive, Share
+from gradus.core.configs import Count, Fraction, NotNegative, Positive, Share, Within
+
+Drop = Annotated[float, Within(above=0.0, high=1.0)]  # above one a rate would grow beyond all bounds
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,7 +25,7 @@ class Step:
 
     every: Count = 1000
     """Steps between two drops."""
-    factor: Positive = 0.5
+    factor: Drop = 0.5
     """What each drop multiplies the rate by."""
 
 
@@ -32,7 +35,7 @@ class MultiStep:
 
     at: tuple[Fraction, ...] = (0.5, 0.75)
     """Shares of the steps after warm-up at which the rate drops."""
-    factor: Positive = 0.1
+    factor: Drop = 0.1
     """What each drop multiplies the rate by."""
 
 
@@ -58,7 +61,7 @@ class WarmRestarts:
 
     first: Count = 1000
     """Steps of the first cosine."""
-    growth: Positive = 2.0
+    growth: Annotated[float, Within(low=1.0, below=math.inf)] = 2.0
     """Length of each cosine as a multiple of the one before."""
     end: NotNegative = 0.0
     """Factor at the end of each cosine."""
@@ -72,7 +75,7 @@ class Cyclical:
     """Steps from the low rate up to the full one."""
     low: Share = 0.1
     """Factor at the low corners."""
-    shrink: Positive = 1.0
+    shrink: Drop = 1.0
     """What each whole cycle multiplies the triangle's height by."""
 
 
@@ -104,7 +107,7 @@ class Plateau:
 
     patience: Count = 3
     """Evaluations without an improvement before a drop."""
-    factor: Positive = 0.3
+    factor: Drop = 0.3
     """What each drop multiplies the rate by."""
     end: NotNegative = 1e-3
     """The factor below which the rate never falls."""
@@ -148,11 +151,9 @@ def factor(schedule: Schedule, step: int, *, steps: int, warmup: int = 0) -> flo
             height = (1 - abs(place / half - 1)) * math.pow(shrink, cycle)
             return low + (1 - low) * height
         case OneCycle(rise=rise, start=start, end=end):
-            return (
-                between(start, 1.0, done / rise)
-                if done < rise
-                else between(1.0, end, (done - rise) / (1 - rise))
-            )
+            if done < rise or rise == 1.0:
+                return between(start, 1.0, done / rise)
+            return between(1.0, end, (done - rise) / (1 - rise))
         case Polynomial(power=power, end=end):
             return end + (1 - end) * math.pow(1 - done, power)
 
@@ -164,6 +165,8 @@ def between(start: float, end: float, share: float) -> float:
 
 def _within_restart(step: int, first: int, growth: float) -> float:
     """How much of its cosine ``step`` has done, between 0 and 1."""
+    if growth == 1.0:
+        return step % first / first
     length = float(first)
     place = float(step)
     while place >= length:

@@ -43,11 +43,10 @@ class Scale:
     log: bool = False
 
     def __call__(self, value: float) -> float:
+        low, high = self.low, self.high
         if self.log:
-            share = math.log(value / self.low) / math.log(self.high / self.low)
-        else:
-            share = (value - self.low) / (self.high - self.low)
-        return self.start + share * (self.end - self.start)
+            low, high, value = math.log(low), math.log(high), math.log(value)
+        return self.start + (value - low) / (high - low) * (self.end - self.start)
 
 
 def chart(title: str, series: Sequence[Series], *, may_be_log: bool = False, from_zero: bool = False) -> Html:
@@ -110,14 +109,14 @@ def log_ticks(low: float, high: float) -> list[float]:
 def short(value: float) -> str:
     """A round number for an axis."""
     size = abs(value)
+    if size != 0 and not 1e-4 <= size < 1e9:
+        mantissa, _, exponent = f"{value:.3e}".partition("e")
+        return f"{float(mantissa):g}e{int(exponent)}"
     if size >= 1e6:
-        return f"{value / 1e6:.4g}M"
+        return f"{value / 1e6:g}M"
     if size >= 1e4:
-        return f"{value / 1e3:.4g}k"
-    if size == 0 or size >= 1e-3:
-        return f"{value:.6g}" if size < 1e3 else f"{value:,.0f}"
-    mantissa, _, exponent = f"{value:.0e}".partition("e")
-    return f"{mantissa}e{int(exponent)}"
+        return f"{value / 1e3:g}k"
+    return f"{value:.6g}" if size < 1e3 else f"{value:,.0f}"
 
 
 def smooth(values: Sequence[float]) -> list[float]:

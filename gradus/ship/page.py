@@ -68,17 +68,26 @@ def shown(value: Any) -> str:
     return f"{number:,.4f}" if abs(number) < 100 else f"{number:,.2f}"
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Html:
-    """A table whose numbers stand to the right; wide ones scroll in their place."""
+def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, signed: str = "") -> Html:
+    """A table, numbers to the right, in the column ``signed`` with plus or minus; a wide one scrolls."""
     numeric = [all(_is_number(row[place]) for row in rows) for place in range(len(columns))]
     titles = [element("th", title, **_aligned(right)) for title, right in zip(columns, numeric, strict=True)]
-    body = [element("tr", *(_cell(value) for value in row)) for row in rows]
+    body = [
+        element(
+            "tr", *(_cell(value, sign=column == signed) for column, value in zip(columns, row, strict=True))
+        )
+        for row in rows
+    ]
     whole = element("table", element("thead", element("tr", *titles)), element("tbody", *body))
     return element("div", whole, class_="scroll")
 
 
-def _cell(value: Any) -> Html:
-    return element("td", value if isinstance(value, Html) else shown(value), **_aligned(_is_number(value)))
+def _cell(value: Any, *, sign: bool) -> Html:
+    said = value if isinstance(value, Html) else shown(value)
+    if sign and isinstance(value, Real):
+        size = float(value)
+        said = "+" * (size > 0) + "\N{MINUS SIGN}" * (size < 0) + shown(abs(size))
+    return element("td", said, **_aligned(_is_number(value)))
 
 
 def _is_number(value: Any) -> bool:
@@ -105,7 +114,7 @@ def picture(figure: Any) -> tuple[str, bytes]:
 
 
 def _saved(figure: Any, suffix: str) -> bytes:
-    """A figure in a format; where dollar signs in its text make no formula, all text is taken as it stands."""
+    """A figure in a format; where dollar signs in its text make no formula, text is drawn as it stands."""
     import matplotlib
     from matplotlib.text import Text
 
@@ -118,7 +127,9 @@ def _saved(figure: Any, suffix: str) -> bytes:
 
     settings = matplotlib.rc_context({"svg.hashsalt": "gradus", "svg.fonttype": "none"})
     with settings, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # the reader's fonts may have it
+        warnings.filterwarnings(
+            "ignore", message="Glyph .* missing from font"
+        )  # the reader's fonts may have it
         try:
             return save()
         except ValueError:
@@ -260,7 +271,8 @@ footer { padding-top: 1.2rem; border-top: 1px solid var(--rule); color: var(--so
   section { grid-template-columns: 8rem minmax(0, 1fr); gap: 0 1.5rem; }
   .charts { grid-template-columns: 1fr 1fr; }
   pre { white-space: pre-wrap; }
-  h2, h3, h4 { break-after: avoid; }
-  tr { break-inside: avoid; }
+  .settings { columns: 13rem; }
+  h2, h3, h4, p:has(+ pre), p:has(+ .paper) { break-after: avoid; }
+  tr, .paper, pre { break-inside: avoid; }
 }
 """

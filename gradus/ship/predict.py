@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.lib.format import MAGIC_PREFIX
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -145,8 +146,12 @@ def arrays(path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
     """
     try:
         with ExitStack() as stack:
-            loaded = np.load(path, mmap_mode="r", allow_pickle=False)
-            members = {"": loaded} if isinstance(loaded, np.ndarray) else stack.enter_context(loaded)
+            file = stack.enter_context(path.open("rb"))
+            if file.read(len(MAGIC_PREFIX)) == MAGIC_PREFIX:
+                members = {"": np.load(path, mmap_mode="r", allow_pickle=False)}
+            else:
+                file.seek(0)  # numpy leaves a file open that it fails to read, unless it is opened for it
+                members = stack.enter_context(np.load(file, allow_pickle=False))
             for name in members:
                 yield from _rows(members[name], f"{path}:{name}" if name else str(path))
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:

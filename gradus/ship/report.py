@@ -242,18 +242,13 @@ def _scores(story: Story) -> Html:
     for name, value in result["metrics"].items():
         naive = result["baseline_metrics"].get(name, "")
         both = isinstance(value, Real) and isinstance(naive, Real)
-        difference = _signed(float(value) - float(naive)) if both else ""
+        difference = float(value) - float(naive) if both else ""
         mark = element("small", f"headline, {result['direction']} is better")
         named = (
             markup(element("b", _spoken(name)), " ", mark) if name == result["headline"] else _spoken(name)
         )
         rows.append([named, value, naive, difference])
-    return table(["metric", "this run", "baseline", "difference"], rows)
-
-
-def _signed(difference: float) -> str:
-    sign = "" if difference == 0 else "+" if difference > 0 else "\N{MINUS SIGN}"
-    return sign + shown(abs(difference))
+    return table(["metric", "this run", "baseline", "difference"], rows, signed="difference")
 
 
 def _panels(folder: Path, panels: Sequence[Panel]) -> list[Html]:

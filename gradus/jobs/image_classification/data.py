@@ -22,7 +22,7 @@ from gradus.data.splits import folds, stratified
 from gradus.data.synthetic import four_quarters
 from gradus.engine.job import Split
 
-Source = Literal["folder", "digits", "fashion_mnist", "cifar10", "cifar10_subset", "quarters"]
+Source = Literal["folder", "digits", "mnist", "fashion_mnist", "cifar10", "cifar10_subset", "quarters"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,7 +110,7 @@ def _quarters(config: DataConfig) -> PictureSet:
     counts = {"train": config.count, "validation": config.count // 2, "test": config.count // 2}
     splits = {}
     for seed, (split, count) in enumerate(counts.items()):
-        bright = four_quarters(count, side=side, seed=seed, channels=config.channels)
+        bright = four_quarters(count, side, seed=seed, channels=config.channels)
         inverted = torch.rand(count, 1, 1, 1, generator=generator("quarters", seed)) < 0.5
         splits[split] = replace(bright, images=torch.where(inverted, 255 - bright.images, bright.images))
     return PictureSet(splits)

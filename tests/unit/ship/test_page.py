@@ -83,6 +83,12 @@ def test_columns_of_numbers_stand_to_the_right_and_others_do_not():
     assert seen.text == "namescorea0.5000b"
 
 
+def test_a_signed_column_has_its_signs():
+    rows = [["a", 0.25], ["b", -1.5], ["c", 0.0], ["d", ""]]
+    said = Reader(table(["name", "difference"], rows, signed="difference").text).text
+    assert said == "namedifferencea+0.2500b\N{MINUS SIGN}1.5000c0.0d"
+
+
 def test_a_page_allows_nothing_from_outside():
     seen = Reader(page("a </title><script>", 'b"><script>', element("p", "c")).decode())
     assert "script" not in {tag for tag, _ in seen.tags}
@@ -136,7 +142,7 @@ def test_a_figure_made_with_pyplot_is_closed():
     pyplot = pytest.importorskip("matplotlib.pyplot")
     pyplot.switch_backend("agg")
     figure = pyplot.figure(figsize=(2, 2))
-    assert pyplot.fignums() if hasattr(pyplot, "fignums") else pyplot.get_fignums()
+    assert pyplot.get_fignums() == [figure.number]
     picture(figure)
     assert pyplot.get_fignums() == []
 

@@ -1,0 +1,255 @@
+"""Predict: every input gets its own answer, in order, however inputs are batched; bad ones are named."""
+
+import json
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from torch import nn
+
+from gradus.core.errors import GradusError, InputError
+from gradus.engine.job import Answer, Deployable
+from gradus.ship.predict import arrays, expand, predict, save_answers
+
+
+@dataclass(frozen=True)
+class Total:
+    """The answer of the toy: a number, and a grey picture if one is wanted."""
+
+    total: float
+    pictured: bool = False
+
+    def to_dict(self):
+        return {"total": self.total}
+
+    def draw(self):
+        return Image.new("L", (2, 3), 128) if self.pictured else None
+
+
+class Weigher(nn.Module):
+    """Sums a row twice over, minus a bias; remembers how many rows came at a time."""
+
+    def __init__(self):
+        super().__init__()
+        self.bias = nn.Parameter(torch.tensor(1.0))
+        self.drop = nn.Dropout(0.9)
+        self.sizes = []
+
+    def forward(self, values, weight):
+        if values.shape[1] == 7:
+            raise bad("a width of 7")
+        self.sizes.append(len(values))
+        return self.drop(values).sum(1) * weight - self.bias
+
+
+def bad(got):
+    return InputError("GR-DATA-050", where="input", wanted="numbers", got=got, remedy="Give numbers.")
+
+
+def read(raw):
+    if raw is None:
+        raise bad("none")
+    values = torch.as_tensor(np.asarray(raw), dtype=torch.float32).reshape(1, -1)
+    return {
+        "weight": torch.full((1,), 2.0),
+        "values": values,
+    }  # not in the order in which the module takes them
+
+
+def answer(output, raw):
+    assert set(output) == {"output"}
+    assert output["output"].shape == (1,)
+    return Total(output["output"].item())
+
+
+def toy(module=None, answer=answer):
+    example = {"values": torch.zeros(2, 3), "weight": torch.ones(2)}
+    axes = {"values": {0: "batch", 1: "length"}, "weight": {0: "batch"}}
+    return Deployable(module=module or Weigher(), example=example, axes=axes, read=read, answer=answer)
+
+
+def total(raw):
+    """What the toy says of one input, by hand."""
+    return pytest.approx(2 * float(np.sum(raw)) - 1)
+
+
+inputs = st.lists(st.none() | st.lists(st.integers(-9, 9), min_size=1, max_size=8), max_size=30)
+
+
+@settings(deadline=None)
+@given(inputs, st.integers(1, 9))
+def test_every_input_gets_its_own_answer_in_order(raws, batch):
+    pairs = list(predict(toy(), raws, batch=batch, skip_bad=True))
+    assert [raw for raw, _ in pairs] == raws
+    for raw, said in pairs:
+        if raw is None or len(raw) == 7:
+            assert isinstance(said, GradusError)
+        else:
+            assert isinstance(said, Answer)
+            assert said.total == total(raw)
+
+
+def test_inputs_of_one_shape_are_computed_together_up_to_a_batch():
+    deployable = toy()
+    list(predict(deployable, [[1], [1, 2], [3], [3, 4], [5], [6]], batch=5))
+    assert deployable.module.sizes == [3, 2, 1]
+
+
+def test_the_module_rests_and_the_callers_gradients_do_not():
+    deployable = toy()
+    deployable.module.train()
+    for _ in predict(deployable, [[1.0, 2.0]]):
+        assert torch.is_grad_enabled()
+        assert not deployable.module.training
+    kept = []
+
+    def keep(output, raw):
+        kept.append(output["output"])
+        return Total(0.0)
+
+    list(predict(toy(answer=keep), [[1.0]]))
+    assert not kept[0].requires_grad
+
+
+def test_a_bad_input_raises_after_the_answers_before_it():
+    pairs = predict(toy(), [[1], [2], None, [3]])
+    assert [next(pairs)[0], next(pairs)[0]] == [[1], [2]]
+    with pytest.raises(InputError, match="got none"):
+        next(pairs)
+
+
+def test_an_error_that_is_not_about_the_input_is_not_hidden():
+    with pytest.raises(TypeError, match="can't convert"):
+        list(predict(toy(), [["x"]], skip_bad=True))
+
+
+def test_inputs_are_read_as_they_are_needed():
+    seen = []
+    deployable = replace(toy(), read=lambda raw: seen.append(raw) or read(raw))
+    next(predict(deployable, [[place] for place in range(1000)], batch=4))
+    assert seen == [[0], [1], [2], [3]]
+
+
+def test_a_dict_of_outputs_is_split_by_name():
+    class Two(nn.Module):
+        def forward(self, values, weight):
+            return {"sum": values.sum(1), "all": values}
+
+    def both(output, raw):
+        assert output["all"].tolist() == [raw]
+        return Total(output["sum"].item())
+
+    said = [a.total for _, a in predict(toy(Two(), both), [[1.0, 2.0], [3.0, 4.0]])]
+    assert said == [3, 7]
+
+
+def test_arrays_of_a_file_go_by_their_place(tmp_path):
+    stack = np.arange(24.0).reshape(2, 3, 4)
+    np.save(tmp_path / "stack.npy", stack)
+    np.savez(tmp_path / "many.NPZ", deep=stack[None], one=stack[0])
+    (tmp_path / "many.NPZ.npz").rename(tmp_path / "many.NPZ")
+    paths = expand([str(tmp_path)])
+    pairs = list(predict(toy(), paths, batch=3))
+    assert [raw for raw, _ in pairs] == [
+        f"{tmp_path}/many.NPZ:deep[0]",
+        f"{tmp_path}/many.NPZ:one",
+        f"{tmp_path}/stack.npy[0]",
+        f"{tmp_path}/stack.npy[1]",
+    ]
+    assert [a.total for _, a in pairs] == [total(stack), total(stack[0]), total(stack[0]), total(stack[1])]
+
+
+@pytest.mark.parametrize(
+    ("shape", "items"), [((), 1), ((4,), 1), ((3, 4), 1), ((5, 3, 4), 5), ((5, 3, 4, 2), 5), ((2,) * 5, 1)]
+)
+def test_three_and_four_dimensions_are_items(tmp_path, shape, items):
+    np.save(tmp_path / "a.npy", np.zeros(shape, np.uint8))
+    found = list(arrays(tmp_path / "a.npy"))
+    assert len(found) == items
+    assert all(type(array) is np.ndarray and array.flags.writeable for _, array in found)
+
+
+def spoil(path, kind):
+    if kind == "objects":
+        np.save(path, np.array([{}], dtype=object), allow_pickle=True)
+    elif kind == "objects in a zip":
+        with path.open("wb") as file:
+            np.savez(file, a=np.array([{}], dtype=object))
+    elif kind == "cut short":
+        np.save(path, np.zeros((9, 9)))
+        path.write_bytes(path.read_bytes()[:-8])
+    elif kind == "cut zip":
+        with path.open("wb") as file:
+            np.savez_compressed(file, a=np.arange(999))
+        path.write_bytes(path.read_bytes()[:-30])
+    elif kind != "absent":
+        path.write_bytes({"empty": b"", "text": b"hello", "zip's first letters": b"PK\x03\x04rest"}[kind])
+
+
+KINDS = [
+    "objects",
+    "objects in a zip",
+    "cut short",
+    "cut zip",
+    "absent",
+    "empty",
+    "text",
+    "zip's first letters",
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_that_holds_no_arrays_is_named(tmp_path, kind):
+    path = tmp_path / "a.npy"
+    spoil(path, kind)
+    with pytest.raises(InputError, match="GR-DATA-051"):
+        list(arrays(path))
+    ((raw, said),) = predict(toy(), [path], skip_bad=True)
+    assert raw == path
+    assert str(path) in str(said)
+
+
+def test_paths_expand_to_sorted_files_without_hidden_ones(tmp_path):
+    for name in ("b.png", "a/2.png", "a/10.png", ".hidden/x.png", "a/.DS_Store", "c d/é.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = expand([str(tmp_path), str(tmp_path / "a" / ".DS_Store")])
+    names = [path.relative_to(tmp_path).as_posix() for path in found]
+    assert names == ["a/10.png", "a/2.png", "b.png", "c d/é.png", "a/.DS_Store"]
+
+
+def test_a_missing_path_and_an_empty_folder_are_errors(tmp_path):
+    for path in (tmp_path / "absent.png", tmp_path):
+        with pytest.raises(InputError, match="GR-DATA-050") as caught:
+            expand([str(path)])
+        assert caught.value.where == str(path)
+
+
+def test_answers_are_written_with_pictures_that_do_not_collide(tmp_path):
+    raws = ["a/cat.png", "b/cat.png", "../../CAT.png", "<script>/\0$(rm)", np.zeros(3), "s.npz:i[3]"]
+    path = save_answers([(raw, Total(1.0, pictured=True)) for raw in raws], tmp_path / "out")
+    assert path == tmp_path / "out" / "answers.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [line["input"] for line in lines] == [*raws[:4], "input 5", raws[5]]
+    pictures = [line["picture"] for line in lines]
+    assert len({name.lower() for name in pictures}) == len(raws)
+    assert all(
+        name.replace("pictures/", "").replace("-", "").replace(".png", "").isalnum() for name in pictures
+    )
+    for name in pictures:
+        with Image.open(tmp_path / "out" / name) as image:
+            assert (image.size, image.getpixel((0, 0))) == ((2, 3), 128)
+    assert sorted(f"pictures/{p.name}" for p in (tmp_path / "out" / "pictures").iterdir()) == sorted(pictures)
+
+
+def test_answers_without_pictures_errors_and_numbers_that_json_lacks(tmp_path):
+    pairs = [("a", Total(float("nan"))), ("b", bad("none")), ("c", Total(2.5))]
+    lines = save_answers(iter(pairs), tmp_path / "new" / "out").read_text().splitlines()
+    assert json.loads(lines[0]) == {"input": "a", "total": None}
+    assert json.loads(lines[1])["error"] == "GR-DATA-050"
+    assert json.loads(lines[2]) == {"input": "c", "total": 2.5}
+    assert not (tmp_path / "new" / "out" / "pictures").exists()
