@@ -60,47 +60,40 @@ def run(given: list[str]) -> int:
     check(asked)
     reference, job, recipe = resolve(asked.target)
     config = with_data(job.recipes[recipe]().config, asked.data)
-    arguments.override(
-        config, rest, verb=f"bench {asked.target}"
-    )  # refuses now what a run would refuse later
+    arguments.override(config, rest, verb=f"bench {asked.target}")  # now, and not after the first run
     plan = plan_of(asked, rest, config)
-    date = datetime.now(UTC)
+    date, commit = datetime.now(UTC), commit_of_package()
     file = asked.out / records.file_name(job.name, recipe, date=date.strftime(records.DATE), name=asked.name)
-    _refuse_name(asked.name, file)
+    _prepare(file, asked.name)
     command = ["train", f"{reference}/{recipe}", *(["--data", asked.data] if asked.data else []), *rest]
     print(f"bench {job.name}/{recipe}: {len(plan.runs)} {plan.by}s, one at a time", flush=True)
+    results = []
     with workplace(asked.keep, file.stem) as place:
-        results = []
         for number, varied in enumerate(plan.runs):
             label = f"{plan.by} {number}"
             results.append(train([*command, *varied], place / f"{plan.by}-{number}", label=label))
             print(line_of(label, results[-1]), flush=True)
-        record = records.make(
-            results,
-            read_json(place / f"{plan.by}-0" / "env.json"),
-            date=date,
-            by=plan.by,
-            name=asked.name,
-            command=command_of(asked, rest, f"{portable(reference)}/{recipe}"),
-            settings=[portable(token) for token in rest],
-            commit=commit_of_package(),
-        )
-    with naming(asked.out):
-        asked.out.mkdir(parents=True, exist_ok=True)
-    written = records.write(record, asked.out)
+        environment = read_json(place / f"{plan.by}-0" / "env.json")
+    record = records.make(
+        results,
+        environment,
+        date=date,
+        by=plan.by,
+        name=asked.name,
+        command=command_of(asked, rest, f"{portable(reference)}/{recipe}"),
+        settings=[portable(token) for token in rest],
+        commit=commit,
+    )
     spread = "" if record.sd is None else f" ± {record.sd:.4f}"
     print(f"{record.headline} {record.mean:.4f}{spread} (baseline {record.baseline:.4f})")
-    print(f"record {written}")
+    print(f"record {records.write(record, asked.out)}")
     return 0
 
 
 def plan_of(asked: Arguments, rest: list[str], config: Any) -> Plan:
     """The settings of each run; UsageError where seeds, folds and settings contradict each other."""
-    given = {
-        token.removeprefix("--").partition("=")[0].replace("-", "_")
-        for token in rest
-        if token.startswith("--")
-    }
+    options = [token.removeprefix("--") for token in rest if token.startswith("--")]
+    given = {option.partition("=")[0].replace("-", "_") for option in options}
     if asked.folds is None:
         _refuse_varied(given & {"train.seed"})
         return Plan("seed", [["--train.seed", str(seed)] for seed in range(asked.seeds or DEFAULT_SEEDS)])
@@ -128,7 +121,8 @@ def _refuse_varied(given: set[str]) -> None:
         )
 
 
-def _refuse_name(name: str, file: Path) -> None:
+def _prepare(file: Path, name: str) -> None:
+    """Make the folder of a record; UsageError where its name is odd or taken."""
     if not records.NAME.fullmatch(name):
         raise UsageError(
             "GR-CLI-002",
@@ -145,6 +139,8 @@ def _refuse_name(name: str, file: Path) -> None:
             got="one of today",
             remedy="Give --name, or remove the file if it should not count.",
         )
+    with naming(file.parent):
+        file.parent.mkdir(parents=True, exist_ok=True)
 
 
 @contextmanager

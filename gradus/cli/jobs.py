@@ -2,9 +2,6 @@
 
 from dataclasses import dataclass
 
-from rich.console import Console
-from rich.table import Table
-
 from gradus.cli import arguments
 from gradus.jobs import TABLE, find
 
@@ -15,20 +12,16 @@ class Arguments:
 
 
 def run(given: list[str]) -> int:
-    """Print the table of jobs and recipes."""
+    """Print each job with a line a recipe."""
     arguments.parse(Arguments, given, verb="jobs")
-    table = Table(box=None, header_style="bold")
-    for column in ("train as", "headline", "expects", "within", "what it is"):
-        table.add_column(column, overflow="fold")
     for name in TABLE:
         job = find(name)
-        for place, (recipe, make) in enumerate(job.recipes.items()):
+        sign = "at least" if job.headline.higher else "at most"
+        print(f"{name}: headline {job.headline.name}")
+        width = max(map(len, job.recipes))
+        for recipe, make in job.recipes.items():
             expect = make().expect
-            sign = "at least" if job.headline.higher else "at most"
-            target = f"{name}/{recipe}" + (" (default)" if place == 0 else "")
             summary = (make.__doc__ or "").split("\n")[0]
-            table.add_row(
-                target, job.headline.name, f"{sign} {expect.value:g}", f"{expect.minutes:g} min", summary
-            )
-    Console().print(table)
+            print(f"  {name}/{recipe.ljust(width)}  {sign} {expect.value:g} in {expect.minutes:g} min  {summary}")
+        print(f"  the first is the default: gradus train {name}")
     return 0

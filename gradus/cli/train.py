@@ -27,6 +27,8 @@ class Arguments:
     """Your own data: a file or folder in the layout that the recipe reads."""
     out: Path | None = None
     """The run folder to make; default runs/JOB-RECIPE-TIME."""
+    skip_bad: bool = False
+    """Leave items out that cannot be read, list and count them, instead of stopping."""
     devices: int = 1
     """Processes that share every batch (torchrun)."""
 
@@ -37,9 +39,8 @@ def run(given: list[str]) -> int:
         return explain(given)
     asked, rest = arguments.parse_some(Arguments, given, verb="train")
     reference, job, recipe = resolve(asked.target)
-    config = arguments.override(
-        with_data(job.recipes[recipe]().config, asked.data), rest, verb=f"train {asked.target}"
-    )
+    config = with_data(job.recipes[recipe]().config, asked.data, skip_bad=asked.skip_bad)
+    config = arguments.override(config, rest, verb=f"train {asked.target}")
     world = join_world()
     out = asked.out or _default_folder(f"{job.name}-{recipe}", world)
     if world.rank == 0:
@@ -73,16 +74,15 @@ def explain(given: list[str]) -> int:
     return 0
 
 
-def with_data(config: Any, data: str | None) -> Any:
+def with_data(config: Any, data: str | None, *, skip_bad: bool = False) -> Any:
     """``config`` with its data read from ``data``; UsageError if its recipe reads no path."""
-    if data is None:
-        return config
-    if "data.path" not in dict(settings(config)):
+    given = [*(["--data.path", data] if data is not None else []), *(["--data.skip-bad"] if skip_bad else [])]
+    if given and "data.path" not in dict(settings(config)):
         raise UsageError(
             "GR-CLI-006",
-            where=f"--data {data}",
+            where=" ".join(given).replace(".path", "").replace("data.skip", "skip"),
             wanted="a recipe that reads data from a path",
             got="one that makes its own",
-            remedy="Leave --data out, or choose another recipe (`gradus jobs`).",
+            remedy="Leave it out, or choose another recipe (`gradus jobs`).",
         )
-    return arguments.override(config, ["--data.path", data], verb="--data")
+    return arguments.override(config, given, verb="--data")

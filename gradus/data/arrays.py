@@ -32,7 +32,7 @@ def read_npz(path: Path, form: PictureForm, *, classes: tuple[str, ...] | None =
     """The pictures in an .npz file; nothing in it is ever unpickled.
 
     Pictures are (N, H, W), (N, H, W, C) or (N, C, H, W) with 1 or 3 channels: whole numbers from 0 to 255, or
-    floats from 0 to 1. Labels are N whole numbers or strings. InputError names the array and its first bad item.
+    floats from 0 to 1. Labels are N whole numbers or strings. InputError names array and first bad item.
     """
     arrays = _load(path)
     pairs = [pair for pair in PAIRS if pair[0] in arrays or pair[1] in arrays]
@@ -66,7 +66,7 @@ def _load(path: Path) -> dict[str, Shaped[np.ndarray, "..."]]:
             where=str(path),
             wanted="whole arrays of numbers or strings",
             got=f"{type(error).__name__}: {error}",
-            remedy="Save them with numpy.savez; Python objects are not read, since reading them can run code.",
+            remedy="Save them with numpy.savez; Python objects are refused, since reading them can run code.",
         ) from error
 
 

@@ -51,7 +51,7 @@ class AugmentConfig:
     crop_padding_pixels: Whole = 0
     """Crop at a random place after mirroring this many pixels around the border."""
     translate_fraction: Fraction = 0.0
-    """Largest shift as a share of the side, to the nearest whole pixel and at least one."""
+    """Largest shift as a share of the side; in whole pixels, at least one, unless pictures are warped as well."""
     rotate_degrees: Annotated[float, Within(low=0.0, high=180.0)] = 0.0
     """Largest rotation to either side."""
     shear_degrees: Annotated[float, Within(low=0.0, below=90.0)] = 0.0
@@ -161,7 +161,10 @@ def _whole(images: Tensor, largest: int, generator: torch.Generator) -> Int64[Te
 
 
 def _move(images: Images, config: AugmentConfig, generator: torch.Generator) -> Images:
-    """Flip, crop and translate by whole pixels; with rotation, shear or scale, all in one resampling."""
+    """Flip, crop and translate by whole pixels; with rotation, shear or scale, all in one resampling.
+
+    There a translation need not be whole: it costs nothing more, and small pictures learn from half a pixel.
+    """
     warped = config.rotate_degrees or config.shear_degrees or config.scale_range != (1.0, 1.0)
     shifted = config.crop_padding_pixels or config.translate_fraction
     if not (warped or shifted or config.flip_horizontal or config.flip_vertical):
@@ -172,7 +175,7 @@ def _move(images: Images, config: AugmentConfig, generator: torch.Generator) -> 
     sides = (images.shape[3], images.shape[2])
     if config.crop_padding_pixels:
         shift_xy += torch.stack([_whole(images, config.crop_padding_pixels, generator) for _ in sides], dim=1)
-    if config.translate_fraction:
+    if config.translate_fraction and not warped:
         largest = [max(1, round(config.translate_fraction * side)) for side in sides]
         shift_xy += torch.stack([_whole(images, pixels, generator) for pixels in largest], dim=1)
     if not warped:
@@ -184,6 +187,9 @@ def _move(images: Images, config: AugmentConfig, generator: torch.Generator) -> 
         scale=_uniform(images, *config.scale_range, generator),
         mirror_xy=mirror_xy,
     )
+    if config.translate_fraction:
+        reach = [config.translate_fraction * side for side in sides]
+        shift_xy = shift_xy + torch.stack([_uniform(images, -far, far, generator) for far in reach], dim=1)
     return warp(to_float01(images), backward=backward, shift_xy=shift_xy)
 
 

@@ -7,7 +7,7 @@ Letters: B images, C channels, H and W sides.
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int64, UInt8
+from jaxtyping import Bool, Float, Int64, Num, UInt8
 from torch import Tensor
 
 Images = Float[Tensor, "B C H W"] | UInt8[Tensor, "B C H W"]
@@ -65,9 +65,9 @@ def backward_map(
 
 
 def warp(
-    images: Float[Tensor, "B C H W"], *, backward: Float[Tensor, "B 2 2"], shift_xy: Int64[Tensor, "B 2"]
+    images: Float[Tensor, "B C H W"], *, backward: Float[Tensor, "B 2 2"], shift_xy: Num[Tensor, "B 2"]
 ) -> Float[Tensor, "B C H W"]:
-    """Resample each image once, bilinearly, through its ``backward_map``, then move it by whole pixels."""
+    """Resample each image once, bilinearly, through its ``backward_map``, then move it by pixels."""
     height, width = images.shape[2:]
     # grid_sample counts in half sides from the centre, with the outermost pixels' centres at -1 and 1; a side
     # of one pixel has no length to count in, and any will do.

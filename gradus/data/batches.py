@@ -113,7 +113,7 @@ def _draw(weights: Float[Tensor, "N"], count: int, rng: torch.Generator) -> Int[
 def pad(
     sequences: Sequence[Shaped[Tensor, "_ ..."]], *, value: float = 0
 ) -> tuple[Shaped[Tensor, "B T ..."], Int[Tensor, "B"], Bool[Tensor, "B T"]]:
-    """Sequences of unequal length as one tensor, their lengths, and a mask that is true where items are real."""
+    """Sequences of unequal length as one tensor, their lengths, and a mask: true where an item is real."""
     padded = torch.nn.utils.rnn.pad_sequence(list(sequences), batch_first=True, padding_value=value)
     lengths = torch.tensor([len(sequence) for sequence in sequences], device=padded.device)
     mask = torch.arange(padded.shape[1], device=padded.device) < lengths[:, None]

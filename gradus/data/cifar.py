@@ -1,8 +1,8 @@
 """CIFAR-10 in its official layouts, binary and Python, as a folder or as the archive that is downloaded.
 
-Format: Krizhevsky 2009, "Learning Multiple Layers of Features from Tiny Images". Binary: records of a label byte,
-then 32 x 32 red, green and blue bytes. Python: a pickled dictionary with "labels" and "data". A pickle is a
-program; here its instructions are read and never run, so that loading cannot run anybody's code.
+Format: Krizhevsky 2009, "Learning Multiple Layers of Features from Tiny Images". Binary: records of a label
+byte, then 32 x 32 red, green and blue bytes. Python: a pickled dictionary with "labels" and "data". A pickle
+is a program; here its instructions are read and never run, so that loading cannot run anybody's code.
 """
 
 import pickletools
@@ -83,7 +83,7 @@ def _read_pickle(content: bytes, where: str) -> Records:
     labels, pixels, key, seen, by_columns = list[int](), b"", "", set[str](), False
     try:
         for code, argument, _ in pickletools.genops(content):
-            if code.name in TEXT:
+            if isinstance(argument, str | bytes) and code.name in TEXT:
                 text = argument if isinstance(argument, bytes) else argument.encode("latin-1")
                 if key == "data" and len(text) >= PIXELS:
                     pixels, key = text, ""
@@ -91,7 +91,7 @@ def _read_pickle(content: bytes, where: str) -> Records:
                     seen.add(text.decode("latin-1"))  # the parts of the array's own description
                 else:
                     key = text.decode("latin-1") if text in (b"data", b"labels") else ""
-            elif key == "labels" and code.name in INTEGER:
+            elif key == "labels" and isinstance(argument, int) and code.name in INTEGER:
                 labels.append(argument)
             elif key == "data" and code.name == "NEWTRUE":
                 by_columns = True
@@ -116,7 +116,7 @@ def _from_folder(path: Path) -> dict[str, bytes]:
 
 
 def _from_archive(path: Path) -> dict[str, bytes]:
-    """The batches in a tar archive, by their last name; wherever else its members point, nothing is written."""
+    """The batches in a tar archive, by their last name; nothing is unpacked to where its members point."""
     contents, total = dict[str, bytes](), 0
     try:
         with tarfile.open(path) as archive:

@@ -1,4 +1,4 @@
-"""Download a public data set: it goes on where it stopped, is checked against its sum, and appears whole or not."""
+"""Download a public data set: it goes on where it stopped, and appears only when its sum is right."""
 
 import errno
 import hashlib

@@ -1,7 +1,7 @@
 """The idx format of MNIST and its successors: a big-endian header, then plain numbers; gzipped or not.
 
-Format: LeCun, Cortes and Burges, "The MNIST database of handwritten digits". Two zero bytes, a byte for the type
-of the values, a byte for the number of dimensions, four bytes for the size of each, then the values.
+Format: LeCun, Cortes and Burges, "The MNIST database of handwritten digits". Two zero bytes, a byte for the
+type of the values, a byte for the number of dimensions, four bytes for the size of each, then the values.
 """
 
 import gzip
@@ -25,8 +25,8 @@ PREFIXES = {"train": "train", "t10k": "test"}
 def read_idx_folder(folder: Path, form: PictureForm, *, classes: tuple[str, ...] | None = None) -> PictureSet:
     """Pictures and labels from the official files, such as train-images-idx3-ubyte.gz.
 
-    Without ``classes`` each label's own value is its name. InputError where a file is missing, is not what its
-    name says, or disagrees with its partner.
+    Without ``classes`` each label's own value is its name. InputError where a file is missing, is not what
+    its name says, or disagrees with its partner.
     """
     splits = {}
     for prefix, split in PREFIXES.items():

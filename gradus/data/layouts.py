@@ -21,10 +21,10 @@ LAYOUTS = (
 def read_pictures(
     path: Path, form: PictureForm, *, skip_bad: bool = False, classes: tuple[str, ...] | None = None
 ) -> PictureSet:
-    """The pictures at a path, whichever of the layouts it holds; ``skip_bad`` is for files that can be single.
+    """The pictures at a path, whichever of the layouts it holds.
 
-    A folder that holds one archive beside a note or two is read as that archive. InputError where there is
-    nothing, or nothing that is known.
+    A folder with one archive and no folders is read as that archive. ``skip_bad`` leaves broken picture files
+    out; an array file is whole or refused. InputError where there is nothing, or nothing that is known.
     """
     if not path.exists():
         raise InputError(

@@ -1,9 +1,9 @@
 """Leaks: pictures of one split that are in another as well, the same to the byte or almost.
 
-Two pictures are near duplicates if their values correlate at ``similarity`` or above, so a change of brightness or
-contrast, a new compression or a small mark does not hide one. All such pairs are found, not only likely ones: on
-centred pictures of length 1, similarity s means a distance of at most sqrt(2 - 2 s), and a projection (here to
-8 x 8 thumbnails) makes no distance longer. So pairs whose thumbnails are farther apart need no second look.
+Two pictures are near duplicates if their values correlate at ``similarity`` or above, so that brightness,
+contrast, a new compression or a small mark does not hide one. All such pairs are found, not only likely ones:
+for centred pictures of length 1, a correlation s is a distance of sqrt(2 - 2 s), and a projection, here to
+8 x 8 thumbnails, makes no distance longer. So pairs whose thumbnails are farther apart need no second look.
 
 Letters: N earlier pictures, M later pictures, C channels, H height, W width, F thumbnail values.
 """
@@ -48,7 +48,7 @@ class Leaks:
 
 
 def find_leaks(splits: Mapping[str, Pictures], *, similarity: float = 0.995) -> Leaks:
-    """The pictures of each split that one before it (in the order train, validation, test) has, or almost has."""
+    """The pictures of each split that an earlier one (train, validation, then test) has, or almost has."""
     assert 0 < similarity < 1
     exact, near = list[Pair](), list[Pair]()
     in_order = [split for split in ORDER if split in splits]
@@ -88,9 +88,9 @@ def _digest(picture: UInt8[np.ndarray, "C H W"]) -> bytes:
 def find_alike(
     earlier: UInt8[Tensor, "N C H W"], later: UInt8[Tensor, "M C H W"], *, similarity: float
 ) -> tuple[Int64[Tensor, "M"], Float[Tensor, "M"]]:
-    """The earlier picture that correlates most with each later one, if that reaches ``similarity``, and how much.
+    """The earlier picture that correlates most with each later one, where that reaches ``similarity``.
 
-    Place -1 and value 0 where none does, as for every picture of a single value, which correlates with nothing.
+    Its place, and the correlation; -1 and 0 where none reaches it. A picture of a single value has no match.
     """
     places, values = torch.full((len(later),), -1), torch.zeros(len(later))
     thumbnails = _thumbnails(earlier)
@@ -149,4 +149,5 @@ def _unit(pictures: UInt8[Tensor, "N C H W"]) -> Float[Tensor, "N C H W"]:
     """Each picture with its mean taken off and its length made 1; one of a single value becomes 0."""
     values = pictures.float()
     values -= values.mean(dim=(1, 2, 3), keepdim=True)
-    return values / values.flatten(1).norm(dim=1).clamp(min=1e-6)[:, None, None, None]
+    length = values.square().sum(dim=(1, 2, 3), keepdim=True).sqrt()
+    return values / length.clamp(min=1e-6)

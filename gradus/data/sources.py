@@ -1,6 +1,7 @@
 """The public data sets that gradus knows, where a copy is looked for, and how it is read.
 
-SOURCES is the whole list. The look-up order is: the path that is given, $GRADUS_DATA/<name>, the user's cache.
+SOURCES is the whole list. A copy is looked for at the path that is given; else in $GRADUS_DATA/<name>, then
+in the user's cache.
 """
 
 import difflib
@@ -84,7 +85,7 @@ SOURCES: dict[str, Source] = {
             ),
         ),
         licence="none stated; free to use with citation",
-        citation="LeCun, Bottou, Bengio and Haffner, Gradient-Based Learning Applied to Document Recognition, 1998",
+        citation="LeCun, Bottou, Bengio and Haffner, Gradient-Based Learning, Proc. IEEE 86, 1998",
     ),
     "fashion_mnist": Source(
         name="fashion_mnist",

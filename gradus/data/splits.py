@@ -5,6 +5,7 @@ Every function returns sorted, disjoint parts. Letters: N items, M items of one 
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from jaxtyping import Int64, Num
@@ -38,7 +39,7 @@ def whole_counts(total: int, shares: Sequence[float]) -> list[int]:
 
 
 def stratified(labels: Int64[Tensor, "N"], *, shares: Sequence[float], seed: int) -> tuple[Places, ...]:
-    """Parts with the same mix of classes: in each, the share of a class is that of the whole to within an item.
+    """Parts with the same mix of classes, as nearly as whole items allow.
 
     InputError where a class has fewer items than there are parts.
     """
@@ -57,7 +58,7 @@ def stratified(labels: Int64[Tensor, "N"], *, shares: Sequence[float], seed: int
 
 
 def grouped(groups: Int64[Tensor, "N"], *, shares: Sequence[float], seed: int) -> tuple[Places, ...]:
-    """Parts that share no group (a patient, a speaker, a scene), of sizes as near to the shares as groups allow.
+    """Parts that share no group (a patient, a speaker, a scene), of about the sizes that the shares ask for.
 
     InputError where there are fewer groups than parts.
     """
@@ -82,8 +83,8 @@ def grouped(groups: Int64[Tensor, "N"], *, shares: Sequence[float], seed: int) -
 def ordered(times: Num[Tensor, "N"], *, shares: Sequence[float], gap: int = 0) -> tuple[Places, ...]:
     """Parts in the order of time: nothing in an earlier part is as late as anything in a later one.
 
-    Items of one moment stay together. ``gap`` items before each later part are left out, for windows that would
-    reach from one part into the next. InputError where a part would be empty.
+    Items of one moment stay together. ``gap`` items before each later part are left out, for windows that
+    would reach from one part into the next. InputError where a part would be empty.
     """
     counts = whole_counts(len(times), shares)
     order = times.argsort(stable=True)
@@ -94,7 +95,7 @@ def ordered(times: Num[Tensor, "N"], *, shares: Sequence[float], gap: int = 0) -
     )  # back to where that moment begins
     bounds = [0, *ends.tolist(), len(times)]
     parts = []
-    for i, (start, stop) in enumerate(zip(bounds, bounds[1:], strict=False)):
+    for i, (start, stop) in enumerate(pairwise(bounds)):
         is_last = i == len(counts) - 1
         parts.append(order[start : stop if is_last else max(start, stop - gap)].sort().values)
     if not all(len(part) for part in parts):
@@ -105,7 +106,7 @@ def ordered(times: Num[Tensor, "N"], *, shares: Sequence[float], gap: int = 0) -
 def folds(
     labels: Int64[Tensor, "N"], *, count: int, seed: int, stratify: bool = True
 ) -> list[tuple[Places, Places]]:
-    """(train, held out) for each of ``count`` folds; every item is held out once, with equal mixes of classes.
+    """(train, held out) for each of ``count`` folds; every item is held out once. Class mixes are alike.
 
     InputError where a class has fewer items than there are folds, or there are fewer items than folds.
     """
@@ -121,7 +122,7 @@ def folds(
 
 
 def grouped_folds(groups: Int64[Tensor, "N"], *, count: int, seed: int) -> list[tuple[Places, Places]]:
-    """As ``folds``, with every group whole on one side; InputError where there are fewer groups than folds."""
+    """As ``folds``, with every group whole on one side. InputError where groups are fewer than folds."""
     from sklearn.model_selection import GroupKFold
 
     _refuse_bad_count(count, len(groups.unique()), "groups")

@@ -25,9 +25,10 @@ def four_quarters(
 ) -> Pictures:
     """Noise with one brighter quarter, which is the label; ``shares`` makes some labels rarer than others.
 
-    The numbers of each label are exact, their order is random. UsageError where the shares do not add up to 1.
+    The count of each label is exact, the order random. UsageError where the shares do not add up to 1.
     """
-    assert side >= 2 and len(shares) == 4
+    assert side >= 2
+    assert len(shares) == 4
     rng = generator(seed, "four quarters")
     labels = torch.arange(4).repeat_interleave(torch.tensor(whole_counts(count, shares)))
     labels = labels[torch.randperm(count, generator=rng)]

@@ -6,6 +6,7 @@ a folder. A background thread writes a copy of the state, so training goes on me
 
 import json
 import os
+import re
 import shutil
 import threading
 from pathlib import Path
@@ -55,8 +56,8 @@ class Checkpoints:
         """The steps that have a checkpoint, newest first."""
         if not self.folder.is_dir():
             return []
-        names = [p.name.removeprefix("step-") for p in self.folder.iterdir() if p.name.startswith("step-")]
-        return sorted((int(name) for name in names if name.isdigit()), reverse=True)
+        steps = [_step_in(path.name) for path in self.folder.iterdir()]
+        return sorted((step for step in steps if step is not None), reverse=True)
 
     def load(self, which: str = "last") -> dict[str, Any] | None:
         """The state of the newest (or the best) checkpoint that is whole; None where there is none at all.
@@ -87,8 +88,12 @@ class Checkpoints:
     def best_step(self) -> int | None:
         """The step that the file ``best`` names."""
         path = self.folder / "best"
-        name = path.read_text().strip().removeprefix("step-") if path.is_file() else ""
-        return int(name) if name.isdigit() else None
+        return _step_in(path.read_text(errors="replace").strip()) if path.is_file() else None
+
+    def mark_best(self, step: int) -> None:
+        """Let ``best`` name a step, if it is kept: a kill may have come between a checkpoint and its pointer."""
+        if step in self.steps() and step != self.best_step():
+            write_bytes(self.folder / "best", f"step-{step}\n".encode())
 
     # -- writing (in the background) and reading ---------------------------------------------------------
 
@@ -96,7 +101,8 @@ class Checkpoints:
         place, beside = self.folder / f"step-{step}", self.folder / f".step-{step}.part"
         try:
             with naming(place):
-                shutil.rmtree(beside, ignore_errors=True)
+                for left in self.folder.glob(".step-*.part"):  # by a kill
+                    shutil.rmtree(left, ignore_errors=True)
                 beside.mkdir(parents=True)
                 self._write_files(beside, step, parts)
                 shutil.rmtree(place, ignore_errors=True)  # only ever a damaged one: a step is saved once
@@ -127,6 +133,8 @@ class Checkpoints:
         body = sealed["body"]
         if sha256(json.dumps(body, indent=1).encode()) != sealed["sha256"]:
             raise ValueError("state.json does not match its hash")
+        if body["format"] != FORMAT:
+            raise ValueError(f"its format is {body['format']}, this gradus reads {FORMAT}")
         tensors = {}
         for name, expected in body["files"].items():
             content = (folder / name).read_bytes()
@@ -140,6 +148,12 @@ class Checkpoints:
         for step in self.steps()[self.keep :]:
             if step != best:
                 shutil.rmtree(self.folder / f"step-{step}", ignore_errors=True)
+
+
+def _step_in(name: str) -> int | None:
+    """The step that a name like ``step-30`` holds."""
+    matched = re.fullmatch(r"step-([0-9]+)", name)
+    return int(matched[1]) if matched else None
 
 
 def _write_synced(path: Path, content: bytes) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from PIL import Image
@@ -136,8 +135,8 @@ class Job:
     deploy: Callable[[Any, Any], Deployable]
     panels: Callable[[Any, Any, Run], list[Panel]] = no_panels
     """What the report shows beside curves and scores: mistakes, a batch as the model saw it."""
-    examine: Callable[[Path | None, str], list[Panel]] | None = None
-    """What ``gradus data check`` says of a user's data."""
+    examine: Callable[[str], list[Panel]] | None = None
+    """What ``gradus data check`` says of the user's data at a path."""
 
 
 def supervised(loss: Callable[[Any, Any, Batch], Loss]) -> Callable[[Any, Any, Batch, Run], None]:

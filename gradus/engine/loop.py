@@ -1,5 +1,6 @@
 """The only training loop, and what surrounds a step: train mode, measuring, saving, stopping early."""
 
+import math
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -47,7 +48,7 @@ class Best:
 
     def see(self, value: float, *, step: int, headline: Headline) -> bool:
         """Take note of an evaluation; True if it is the best so far."""
-        if self.value is None or headline.better(value, self.value):
+        if not math.isnan(value) and (self.value is None or headline.better(value, self.value)):
             self.value, self.step, self.waited = value, step, 0
             return True
         self.waited += 1
@@ -88,6 +89,8 @@ class Training:
         load_state(self.parts, state)
         self.run.load_state_dict(state["run"])
         self.best = Best(**state["loop"]["best"])
+        if self.checkpoints and self.run.world.rank == 0:
+            self.checkpoints.mark_best(self.best.step)
         self.clock.before, self.clock.lap_step = state["loop"]["seconds"], self.run.step
         return True
 
@@ -120,7 +123,7 @@ class Training:
                 with learning:
                     job.step(config, parts, batch, run)
                 run.step += 1
-                if run.due("log"):
+                if run.due("log") or run.due("evaluate"):
                     self._pause(rows_of(batch))
         except Halt as halt:
             reason = str(halt)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +21,7 @@ from gradus.engine.settings import Precision, TrainConfig
 
 Batch = Mapping[str, Any]
 T = TypeVar("T")
+PLAIN: AbstractContextManager[None] = nullcontext()
 
 
 class Run:
@@ -120,7 +120,7 @@ class Run:
         counted: Any = 0
         for piece in _split(batch, pieces, self.world):
             loss = self._forward(optim, loss_of, piece)
-            guess = _divisor(loss.count) * pieces if guess is None else guess
+            guess = (loss.count + (loss.count == 0)) * pieces if guess is None else guess
             counted = counted + loss.count
             optim.backward(loss.total, self._inverse(guess, loss.total))
         self._settle(optim, guess, counted, pieces)
@@ -150,11 +150,8 @@ class Run:
 
     def _forward(self, optim: Optim, loss_of: Callable[[Batch], Loss], piece: Batch) -> Loss:
         """One forward pass in the run's precision, its sums logged."""
-        if self._autocast is None:
+        with self._arithmetic():
             loss = loss_of(piece)
-        else:
-            with self._autocast:
-                loss = loss_of(piece)
         self.log(optim.prefix + "loss", loss.total, loss.count)
         for name, total in loss.notes.items():
             self.log(optim.prefix + name, total, loss.count)
@@ -170,7 +167,7 @@ class Run:
                 wanted="memory for a batch that cannot be split"
                 if whole
                 else "memory for one item at a time",
-                got=f"out of memory with {rows // pieces} items",
+                got=f"out of memory with {max(1, rows // pieces)} items",
                 remedy="Give a smaller --train.batch, a smaller model, or a device with more memory.",
             ) from cause
         self.micro_batches *= 2
@@ -192,6 +189,12 @@ class Run:
         for optim in optims:
             optim.scaler = torch.amp.GradScaler(self.device.type) if precision == "fp16" else None
 
+    def _arithmetic(self) -> AbstractContextManager[Any]:
+        """The run's precision; nothing where it holds already, for an autocast cannot be entered twice."""
+        if self._autocast is None or torch.is_autocast_enabled(self.device.type):
+            return PLAIN
+        return self._autocast
+
     def due(self, what: str) -> bool:
         """Whether ``evaluate`` or ``log`` falls on this step: every so many, and on the last."""
         share, every = (10, self.train.evaluate_every) if what == "evaluate" else (100, self.train.log_every)
@@ -199,12 +202,12 @@ class Run:
         return self.step % every == 0 or self.step == self.train.steps
 
     def drain(self) -> dict[str, float]:
-        """The means since the last call: one wait for the device, here and not in a step."""
+        """The means since the last call, of what was counted: one wait for the device, here and not in a step."""
         if self.world.size > 1:
             self._sum_over_processes()
         means = {name: _quotient(totals, counts) for name, (totals, counts) in self._sums.items()}
         self._sums.clear()
-        return means
+        return {name: mean for name, mean in means.items() if mean is not None}
 
     def _sum_over_processes(self) -> None:
         for name, (totals, counts) in self._sums.items():
@@ -215,19 +218,16 @@ class Run:
     @contextmanager
     def aside(self, purpose: str) -> Iterator[None]:
         """Randomness of its own for evaluation and the like: training goes on as if it had not happened."""
-        kept, self._generators = self._generators, {}
-        kept_purpose, self._purpose = self._purpose, purpose
+        kept = self._generators, self._purpose, self._sums
+        self._generators, self._purpose, self._sums = {}, purpose, {}
         devices = [self.device] if self.device.type == "cuda" else []
         try:
             with torch.random.fork_rng(devices=devices):
                 torch.manual_seed(seed_from(self.train.seed, purpose))
-                if self._autocast is None:
+                with self._arithmetic():
                     yield
-                else:
-                    with self._autocast:
-                        yield
         finally:
-            self._generators, self._purpose = kept, kept_purpose
+            self._generators, self._purpose, self._sums = kept
 
     def state_dict(self) -> dict[str, Any]:
         """The state of every generator, and how batches are split."""
@@ -274,10 +274,10 @@ def _sum(values: list[Any], device: torch.device) -> Tensor:
     return torch.tensor(float(sum(values)), device=device)
 
 
-def _quotient(totals: list[Tensor], counts: list[Any]) -> float:
+def _quotient(totals: list[Tensor], counts: list[Any]) -> float | None:
     total = _sum(totals, totals[0].device).item()
     count = _sum(counts, totals[0].device).item()
-    return total / count if count else math.nan
+    return total / count if count else None
 
 
 def _out_of_memory(error: Exception) -> bool:

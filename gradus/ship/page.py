@@ -230,6 +230,7 @@ th, td { padding: .42rem 1.6rem .42rem 0; text-align: left; vertical-align: top;
 th:last-child, td:last-child { padding-right: 0; }
 th { color: var(--soft); font-weight: 500; font-size: .85rem; white-space: nowrap; }
 .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+td:first-child { min-width: 8.5em; }
 td small { color: var(--soft); font-size: .85em; white-space: nowrap; }
 td b { font-weight: 650; }
 .paper { margin: 0 0 1.2rem; }

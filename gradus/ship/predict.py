@@ -26,9 +26,7 @@ from gradus.core.errors import GradusError, InputError
 from gradus.core.files import naming, write_bytes
 from gradus.engine.job import Answer, Deployable, Raw
 
-Item = tuple[
-    Raw, Raw | GradusError
-]  # what an input is called, and what is read: itself, or one array of a file
+Item = tuple[Raw, Raw | GradusError]  # an input's name, and what is read: itself, or one array of a file
 Answered = tuple[Raw, Answer | GradusError]
 
 
@@ -75,9 +73,7 @@ def _answers(deployable: Deployable, window: Sequence[Item]) -> list[Answered]:
         except GradusError as error:
             answers[place] = error
             continue
-        assert all(len(tensor) == 1 for tensor in tensors.values()), (
-            "read gives tensors with a first dimension of one"
-        )
+        assert all(len(tensor) == 1 for tensor in tensors.values()), "read gives tensors of one item"
         shape = tuple((name, tensors[name].shape, tensors[name].dtype) for name in deployable.example)
         alike.setdefault(shape, {})[place] = tensors
     for group in alike.values():

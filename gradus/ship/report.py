@@ -24,7 +24,7 @@ from gradus.ship.charts import TONES, Kind, Point, Series, chart
 from gradus.ship.page import Html, element, embedded, markup, page, picture, prose, section, shown, table
 
 FIRST_CHARTS = 8  # more metrics than these, one a class perhaps, are folded away
-LONGEST = 240  # letters of a value on the page; the file has the rest
+LONGEST = 400  # letters of a value on the page; the file has the rest
 CAVEAT = (
     "The scores hold for data like the test split. They say nothing of other sources, of times to come or of "
     "groups of people that the data leave out: measure on your own before you rely on the model."
@@ -396,12 +396,21 @@ def _grouped(config: dict[str, Any], path: str = "") -> list[tuple[str, dict[str
 
 
 def _typed(value: Any, *, file: str) -> str:
-    """A value exactly as it was given; a long one is cut, with the file that has the whole."""
-    if isinstance(value, list) and not any(isinstance(item, dict | list) for item in value):
+    """A value without loss; a long one is cut, with the file that has the whole."""
+    if value is None or value in ([], {}):
+        said = "none"
+    elif isinstance(value, dict):
+        said = "; ".join(_named(name, item, file=file) for name, item in value.items())
+    elif isinstance(value, list) and not any(isinstance(item, dict | list) for item in value):
         said = ", ".join(_typed(item, file=file) for item in value)
     else:
-        said = value if isinstance(value, str) else "none" if value is None else json.dumps(value)
+        said = value if isinstance(value, str) else json.dumps(value)
     return said if len(said) <= LONGEST else f"{said[:LONGEST]} ... ({len(said):,} letters, whole in {file})"
+
+
+def _named(name: str, value: Any, *, file: str) -> str:
+    said = _typed(value, file=file)
+    return f"{_spoken(name)} ({said})" if isinstance(value, dict) else f"{_spoken(name)}: {said}"
 
 
 def _sources(story: Story) -> str:

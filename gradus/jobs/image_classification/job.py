@@ -20,6 +20,7 @@ from gradus.jobs.image_classification.answer import Label
 from gradus.jobs.image_classification.baseline import linear_baseline
 from gradus.jobs.image_classification.config import MODELS, Config
 from gradus.jobs.image_classification.data import PictureSplits, as_float, read_input, survey
+from gradus.jobs.image_classification.examine import examine
 from gradus.jobs.image_classification.panels import panels
 from gradus.jobs.image_classification.recipes import RECIPES
 from gradus.layers.losses import cross_entropy_sum, focal_sum
@@ -228,4 +229,5 @@ JOB = Job(
     baseline=baseline,
     deploy=deploy,
     panels=show,
+    examine=examine,
 )

@@ -163,6 +163,12 @@ def test_arrays_of_a_file_go_by_their_place(tmp_path):
     assert [a.total for _, a in pairs] == [total(stack), total(stack[0]), total(stack[0]), total(stack[1])]
 
 
+def test_an_answer_is_given_what_was_read_and_not_its_name(tmp_path):
+    np.save(tmp_path / "a.npy", np.ones((2, 3, 4)))
+    deployable = toy(answer=lambda output, raw: Total(float(raw.sum())))
+    assert [said.total for _, said in predict(deployable, [tmp_path / "a.npy"])] == [12, 12]
+
+
 @pytest.mark.parametrize(
     ("shape", "items"), [((), 1), ((4,), 1), ((3, 4), 1), ((5, 3, 4), 5), ((5, 3, 4, 2), 5), ((2,) * 5, 1)]
 )

@@ -266,6 +266,14 @@ def test_the_command_that_repeats_the_run_copies_what_the_run_is_made_of(run, tm
     assert sorted(path.name for path in (tmp_path / "again").iterdir()) == ["config.json", "plan.json"]
 
 
+def test_values_are_written_as_people_write_them(run):
+    nested = {"mean": [0.5, 1e-8], "shape_seen": [[1, 2], [3, 4]], "path": None, "exact": True, "rows": 12000}
+    nested |= {"counts": {"train": 4, "test": 2}, "notes": []}
+    change(run, "plan", data={"value": nested, "reason": "measured"})
+    said = "mean: 0.5, 1e-08; shape seen: [[1, 2], [3, 4]]; path: none; exact: true; rows: 12000; "
+    assert said + "counts (train: 4; test: 2); notes: none" in read(run).text
+
+
 def test_long_values_are_cut_and_say_where_the_whole_is(run):
     change(run, "plan", names={"value": [f"class {place}" for place in range(1000)], "reason": "folders"})
     text = read(run).text

@@ -1,0 +1,109 @@
+"""The journal: what a run told, as JSON lines, whole after a kill and telling one story after a resume."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from gradus.core import facts
+from gradus.core.errors import InputError
+from gradus.engine.journal import Journal, cut_journal, read_journal
+
+
+def write(path: Path, *told: object) -> None:
+    journal = Journal(path)
+    listeners = facts.Listeners()
+    journal.listen(listeners)
+    for fact in told:
+        listeners.tell(fact)
+    journal.close()
+
+
+def story(steps: int) -> list[object]:
+    rows: list[object] = [facts.Started(0, steps, "job", "recipe")]
+    for step in range(1, steps + 1):
+        rows += [facts.Measured(step, {"loss": 1 / step}, 0.5 * step, 10.0), facts.Saved(step)]
+    return [*rows, facts.Ended(steps, "all steps taken", 9.0)]
+
+
+def test_each_fact_is_a_line_of_json_that_says_what_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    write(path, *story(1), facts.Evaluated(1, "test", {"mse": 0.5}, 0.1), facts.Found(1, "GR-RUN-005", "seen"))
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert rows == read_journal(path)
+    assert rows[:2] == [
+        {"fact": "started", "step": 0, "steps": 1, "job": "job", "recipe": "recipe"},
+        {"fact": "measured", "step": 1, "values": {"loss": 1.0}, "seconds": 0.5, "samples_per_second": 10.0},
+    ]
+    assert [row["fact"] for row in rows] == ["started", "measured", "saved", "ended", "evaluated", "found"]
+    assert rows[4]["metrics"] == {"mse": 0.5}
+
+
+def test_lines_are_on_disk_as_they_come(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.jsonl")
+    journal.write(facts.Saved(3))
+    assert read_journal(tmp_path / "journal.jsonl") == [{"fact": "saved", "step": 3}]
+    journal.close()
+
+
+def test_what_is_no_number_is_null_in_any_depth(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    write(path, facts.Measured(1, {"a": math.nan, "b": -math.inf, "c": 1.5}, 1.0, math.inf))
+    assert "NaN" not in path.read_text()
+    assert "Infinity" not in path.read_text()
+    row = read_journal(path)[0]
+    assert (row["values"], row["samples_per_second"]) == ({"a": None, "b": None, "c": 1.5}, None)
+
+
+def test_steps_are_not_told_one_by_one(tmp_path: Path) -> None:
+    write(tmp_path / "journal.jsonl", facts.Fetched(1, {}), facts.Backpropagated(1, None), facts.Updated(1, None))
+    assert read_journal(tmp_path / "journal.jsonl") == []
+
+
+def test_no_journal_reads_as_an_empty_one(tmp_path: Path) -> None:
+    assert read_journal(tmp_path / "journal.jsonl") == []
+    cut_journal(tmp_path / "journal.jsonl", 5)
+    assert read_journal(tmp_path / "journal.jsonl") == []
+
+
+@pytest.mark.parametrize("lost", [1, 5, 30])
+def test_a_line_cut_short_is_left_out_and_the_next_one_starts_afresh(tmp_path: Path, lost: int) -> None:
+    path = tmp_path / "journal.jsonl"
+    write(path, *story(3)[:-1])
+    path.write_bytes(path.read_bytes()[:-lost])
+    assert [row["step"] for row in read_journal(path)][-1] == (3 if lost in (1, 30) else 3)
+    cut_journal(path, 3)
+    write(path, facts.Saved(4))
+    assert [row["step"] for row in read_journal(path)][-1] == 4
+
+
+@pytest.mark.parametrize("step", [0, 2, 3])
+def test_a_cut_drops_what_lies_ahead_and_that_it_ended(tmp_path: Path, step: int) -> None:
+    path = tmp_path / "journal.jsonl"
+    write(path, *story(3))
+    before = read_journal(path)
+    cut_journal(path, step)
+    assert read_journal(path) == [row for row in before if row["step"] <= step and row["fact"] != "ended"]
+
+
+def test_a_cut_that_is_killed_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The old journal stays until the new one is whole."""
+    path = tmp_path / "journal.jsonl"
+    write(path, *story(3))
+    before = path.read_bytes()
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.fsync", killed)
+    with pytest.raises(KeyboardInterrupt):
+        cut_journal(path, 1)
+    assert path.read_bytes() == before
+
+
+def test_a_journal_that_cannot_be_written_names_its_path(tmp_path: Path) -> None:
+    (tmp_path / "journal.jsonl").mkdir()
+    with pytest.raises(InputError, match="GR-RUN-002") as caught:
+        Journal(tmp_path / "journal.jsonl")
+    assert caught.value.where == str(tmp_path / "journal.jsonl")
