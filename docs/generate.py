@@ -48,7 +48,7 @@ def main(given: Sequence[str]) -> int:
 
 
 def changes() -> tuple[dict[Path, str], list[Path]]:
-    """Files that say something else than the source, with their right text; and pages of codes that are gone."""
+    """Files that differ from what the source says, with their right text; and pages of codes long gone."""
     wanted = {FINDINGS / name: text for name, text in pages().items()}
     wanted |= {path: filled(path.read_text(encoding="utf-8"), path) for path in documents()}
     changed = {p: t for p, t in wanted.items() if not p.exists() or p.read_text(encoding="utf-8") != t}

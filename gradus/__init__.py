@@ -1,3 +1,3 @@
-"""gradus: one command from raw data to a trained, diagnosed, evaluated and explained model, on plain PyTorch."""
+"""gradus: one command from raw data to a trained, evaluated and explained model, on plain PyTorch."""
 
 __version__ = "0.1.0"

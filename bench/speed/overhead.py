@@ -1,7 +1,8 @@
 """Microseconds a step that gradus adds to a hand-written loop: same model, data path, optimizer and schedule.
 
 The engine runs whole: journal, progress line and ten checkpoints are on. The three loops are timed in
-turn (A B C A B C ...) and medians are compared. Lightning's Trainer is timed beside them where it is installed.
+turn (A B C A B C ...) and medians are compared. Lightning's Trainer is timed beside them where it is
+installed.
 
     python bench/speed/overhead.py [--steps 3000] [--rounds 7]
 """

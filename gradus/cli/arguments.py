@@ -32,8 +32,8 @@ def parse_some(cls: type[T], given: Sequence[str], *, verb: str) -> tuple[T, lis
 def override(config: T, given: Sequence[str], *, verb: str) -> T:
     """``config`` with dotted settings replaced: ``--train.steps 100``, ``--model resnet``.
 
-    Naming one of several kinds (``--model resnet``) replaces that part by the kind's defaults. UsageError names an
-    unknown setting's nearest neighbour, and values that cannot be.
+    Naming one of several kinds (``--model resnet``) replaces that part by the kind's defaults. UsageError
+    names an unknown setting's nearest neighbour, and values that cannot be.
     """
     changed, rest = _switch_kinds(config, list(given))
     known = [name for name, _ in settings(changed)]

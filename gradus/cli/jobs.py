@@ -22,6 +22,7 @@ def run(given: list[str]) -> int:
         for recipe, make in job.recipes.items():
             expect = make().expect
             summary = (make.__doc__ or "").split("\n")[0]
-            print(f"  {name}/{recipe.ljust(width)}  {sign} {expect.value:g} in {expect.minutes:g} min  {summary}")
+            bound = f"{sign} {expect.value:g} in {expect.minutes:g} min"
+            print(f"  {name}/{recipe.ljust(width)}  {bound}  {summary}")
         print(f"  the first is the default: gradus train {name}")
     return 0

@@ -53,4 +53,6 @@ def run(given: list[str]) -> int:
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_shown(item)}" for key, item in value.items())
     return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -82,7 +82,6 @@ class Line:
         self.stop()
         self.console.print(f"trained to step {fact.step} in {clock(fact.seconds)} ({fact.reason})")
 
-
     def stop(self) -> None:
         """Take the live line away."""
         if self.live:

@@ -1,4 +1,4 @@
-"""Configs are complete values: frozen dataclasses that are checked, written as JSON and read back unchanged."""
+"""Configs are complete values: frozen dataclasses checked, written as JSON and read back unchanged."""
 
 import dataclasses
 import difflib
@@ -47,7 +47,7 @@ Whole = Annotated[int, Within(low=0)]
 
 
 def kind_of(config: type) -> str:
-    """The short name of a config class: ``ResnetConfig`` is ``resnet``, ``WarmRestarts`` is ``warm_restarts``."""
+    """The short name of a config class: ``ResnetConfig`` is ``resnet``, ``OneCycle`` is ``one_cycle``."""
     name = config.__name__.removesuffix("Config")
     return "".join("_" + c.lower() if c.isupper() else c for c in name).lstrip("_")
 
@@ -127,7 +127,7 @@ def to_json(config: Any) -> dict[str, Any]:
 
 
 def from_json(cls: type[T], data: Any, where: str) -> T:
-    """The config that ``to_json`` wrote; UsageError names the key that is unknown, missing or of a wrong type."""
+    """The config that ``to_json`` wrote; UsageError names a key that is unknown, missing or mistyped."""
     if not isinstance(data, dict):
         raise _unreadable(where, f"the settings of {kind_of(cls)}", data)
     hints = hints_of(cls)

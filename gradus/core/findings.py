@@ -312,7 +312,7 @@ PAGES: dict[str, Page] = {
     ),
     "GR-CONFIG-003": Page(
         "Setting out of range",
-        "A number is of the right type and makes no sense where it stands: a negative rate, a share above one.",
+        "A number is of the right type and makes no sense where it stands: a negative rate, say.",
         "Give a value in the range that the message states.",
     ),
     "GR-CONFIG-004": Page(
@@ -337,7 +337,7 @@ PAGES: dict[str, Page] = {
     ),
     "GR-CLI-002": Page(
         "Arguments that do not fit",
-        "An argument of the verb is unknown, missing or of the wrong type; the message quotes what the parser said.",
+        "An argument of the verb is unknown, missing or of the wrong type; the message quotes the parser.",
         "See `gradus VERB --help`.",
     ),
     "GR-CLI-003": Page(
@@ -362,7 +362,7 @@ PAGES: dict[str, Page] = {
     ),
     "GR-CLI-007": Page(
         "torchrun without --out",
-        "Under torchrun every process must be told the same run folder; the default has the time in its name.",
+        "Under torchrun every process must be told the same run folder; the default is named by the time.",
         "Give `--out`, or let `gradus train --devices N` start the processes.",
     ),
     # -- benchmarks and their records --------------------------------------------------------------------
@@ -405,7 +405,7 @@ PAGES: dict[str, Page] = {
     ),
     "GR-RUN-002": Page(
         "Cannot write",
-        "The operating system refused to write a file: a read-only folder, missing rights, a path through a file.",
+        "The operating system refused to write a file: a read-only folder, a path through a file.",
         "Give another `--out`, or change the rights of the folder.",
     ),
     "GR-RUN-003": Page(

@@ -1,7 +1,7 @@
 """Checkpoints: safetensors and JSON, whole or absent, verified by hash when they are read.
 
-Layout: ``checkpoints/step-N/<part>.safetensors`` and ``state.json``, and the files ``last`` and ``best`` that name
-a folder. A background thread writes a copy of the state, so training goes on meanwhile.
+Layout: ``checkpoints/step-N/<part>.safetensors`` and ``state.json``, and the files ``last`` and ``best``
+that name a folder. A background thread writes a copy of the state, so training goes on meanwhile.
 """
 
 import json
@@ -35,7 +35,7 @@ class Checkpoints:
         self._failure: BaseException | None = None
 
     def save(self, step: int, state: dict[str, Any], *, best: bool = False) -> None:
-        """Copy ``state`` (by part) and write it behind the run's back; an earlier write's failure is raised here."""
+        """Copy ``state`` (by part) and write it in the background; raise what went wrong with the last one."""
         self.wait()
         parts = {name: _separate(value) for name, value in state.items()}
         self._writer = threading.Thread(
@@ -91,7 +91,7 @@ class Checkpoints:
         return _step_in(path.read_text(errors="replace").strip()) if path.is_file() else None
 
     def mark_best(self, step: int) -> None:
-        """Let ``best`` name a step, if it is kept: a kill may have come between a checkpoint and its pointer."""
+        """Let ``best`` name a step, if it is kept: a kill may have come between checkpoint and pointer."""
         if step in self.steps() and step != self.best_step():
             write_bytes(self.folder / "best", f"step-{step}\n".encode())
 

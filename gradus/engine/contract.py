@@ -41,7 +41,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A job with the config that it is checked on: fp32, no compilation, the recipe ``smoke`` or the first."""
+    """A job with the config that it is checked on: fp32, not compiled, the recipe ``smoke`` or the first."""
 
     job: Job
     recipe: str
@@ -223,7 +223,7 @@ def does_not_peek(subject: Subject) -> str:
 
 
 def beats_its_baseline(subject: Subject) -> str:
-    """The smoke recipe reaches what it expects, and more than the naive answer; opened again it says the same."""
+    """The smoke recipe reaches what it expects, and beats the naive answer; opened again it says the same."""
     job, expect = subject.job, subject.job.recipes[subject.recipe]().expect
     with tempfile.TemporaryDirectory() as place:
         out = Path(place) / "run"

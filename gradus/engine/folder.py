@@ -6,7 +6,7 @@
 import fcntl
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from gradus.core.files import naming, read_json, write_json
 from gradus.engine.checkpoint import Checkpoints
 from gradus.engine.devices import World, environment, pick_device
 from gradus.engine.job import Job, optims_of
-from gradus.engine.journal import Journal, cut_journal
+from gradus.engine.journal import Journal, cut_journal, without_nan
 from gradus.engine.loop import Training, load_weights, prepare
 from gradus.engine.plan import Plan
 from gradus.engine.probes import settle
@@ -32,7 +32,7 @@ Watch = Callable[[Listeners], None]
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A trained run, ready to be evaluated, asked or shown: averaged weights in place, nothing left to learn."""
+    """A trained run, ready to be evaluated, asked or shown: averaged weights in place, nothing left to do."""
 
     job: Job
     config: Any
@@ -86,13 +86,20 @@ def execute(
     """Train the run in ``folder`` from wherever it stands to its end; returns what ``metrics.json`` holds."""
     world = world or World()
     config = config_of(folder, job)
-    with _alone(folder, world):
+    with _alone(folder, world), ExitStack() as stack:
         checkpoints = Checkpoints(folder / "checkpoints")
+        stack.callback(checkpoints.wait)  # the run is let go of when the last write is over
         device = pick_device(config.train.device)
+        if world.rank > 0:
+            world.wait()  # what is timed is settled by one process for all
         plan = Plan.read(folder / "plan.json")
         config = settle(job, config, plan, device=device)
+        if world.rank == 0:
+            plan.write(folder / "plan.json")
+            world.wait()
         run = Run(config.train, device=device, plan=plan, folder=folder, world=world)
-        training = Training(job, config, run, checkpoints=checkpoints)
+        recipe = header(folder)["recipe"]
+        training = Training(job, config, run, checkpoints=checkpoints, recipe=recipe)
         if not training.restored:
             training.save()  # what build did once (public weights read) is never done again
             checkpoints.wait()
@@ -100,23 +107,24 @@ def execute(
             plan.write(folder / "plan.json")
             cut_journal(folder / "journal.jsonl", run.step)
             journal = Journal(folder / "journal.jsonl")
+            stack.callback(journal.close)
             journal.listen(run.listeners)
             if watch:
                 watch(run.listeners)
-        for sentence in checkpoints.damaged:
-            run.listeners.tell(Found(run.step, "GR-RUN-006", sentence))
+        _tell_damage(checkpoints.damaged, run)
+        passed_over = len(checkpoints.damaged)
         training.train()
         metrics = training.finish()
-        result = _result(job, config, training, metrics, recipe=header(folder)["recipe"])
+        _tell_damage(checkpoints.damaged[passed_over:], run)
+        result = _result(job, config, training, metrics, recipe=recipe)
         if world.rank == 0:
-            write_json(folder / "metrics.json", result)
-            journal.close()
+            write_json(folder / "metrics.json", without_nan(result))
         world.wait()
     return result
 
 
 def open_run(job: Job, folder: Path, *, config: Any = None, which: str | None = None) -> Opened:
-    """A run's parts with the weights that it kept, from its plan and a checkpoint; data are not read for it."""
+    """A run's parts with the weights that it kept, from its plan and a checkpoint; data are not read."""
     config = config or config_of(folder, job)
     plan = Plan.read(folder / "plan.json")
     checkpoints = Checkpoints(folder / "checkpoints")
@@ -165,16 +173,21 @@ def _result(
     }
 
 
+def _tell_damage(sentences: list[str], run: Run) -> None:
+    for sentence in sentences:
+        run.listeners.tell(Found(run.step, "GR-RUN-006", sentence))
+
+
 @contextmanager
 def _alone(folder: Path, world: World) -> Iterator[None]:
     """Hold the run for this process: two that train one run would damage it."""
     if world.rank > 0:
         yield
         return
-    with naming(folder), (folder / ".lock").open("w") as lock:
-        deadline = (
-            time.monotonic() + 5.0
-        )  # a run that was just killed lets go of its lock at once, not instantly
+    with naming(folder):
+        lock = (folder / ".lock").open("w")
+    with lock:
+        deadline = time.monotonic() + 5.0  # a run that was just killed lets go at once, not instantly
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -49,7 +49,7 @@ class Headline:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Expect:
-    """What a recipe should reach: shown by ``gradus jobs``, held to by ``gradus check`` and the benchmarks."""
+    """What a recipe should reach: shown by ``gradus jobs``, held to by ``gradus check`` and by benchmarks."""
 
     value: float
     """Bound on the headline, in its direction."""

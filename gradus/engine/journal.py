@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gradus.core import facts
-from gradus.core.files import naming
+from gradus.core.files import naming, write_bytes
 
 WRITTEN = (facts.Started, facts.Measured, facts.Evaluated, facts.Saved, facts.Found, facts.Ended)
 
@@ -31,7 +31,7 @@ class Journal:
             f.name: getattr(fact, f.name) for f in dataclasses.fields(fact)
         }
         with naming(self.path):
-            self._file.write(json.dumps(_without_nan(row)) + "\n")
+            self._file.write(json.dumps(without_nan(row)) + "\n")
             self._file.flush()
 
     def close(self) -> None:
@@ -42,7 +42,7 @@ class Journal:
 def read_journal(path: Path) -> list[dict[str, Any]]:
     """The facts in a journal; a last line cut short by a kill is left out."""
     rows = []
-    for line in path.read_text(encoding="utf-8").split("\n") if path.exists() else []:
+    for line in path.read_text(encoding="utf-8", errors="replace").split("\n") if path.exists() else []:
         try:
             rows.append(json.loads(line))
         except ValueError:
@@ -53,12 +53,11 @@ def read_journal(path: Path) -> list[dict[str, Any]]:
 def cut_journal(path: Path, step: int) -> None:
     """Drop what lies after ``step``, where a resumed run goes on: the journal then tells one story."""
     rows = [row for row in read_journal(path) if row["step"] <= step and row["fact"] != "ended"]
-    with naming(path):
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    write_bytes(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
 
 
-def _without_nan(value: Any) -> Any:
+def without_nan(value: Any) -> Any:
     """JSON has no NaN and no infinity: they are written as null."""
     if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
+        return {key: without_nan(item) for key, item in value.items()}
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -72,8 +72,11 @@ class Clock:
 class Training:
     """A run under way: the job's parts, and what the loop remembers beside them."""
 
-    def __init__(self, job: Job, config: Any, run: Run, *, checkpoints: Checkpoints | None = None) -> None:
+    def __init__(
+        self, job: Job, config: Any, run: Run, *, checkpoints: Checkpoints | None = None, recipe: str = ""
+    ) -> None:
         self.job, self.config, self.run, self.checkpoints = job, config, run, checkpoints
+        self.recipe = recipe
         self.best = Best()
         self.clock = Clock()
         self.saved_step = -1
@@ -111,7 +114,7 @@ class Training:
         """Take the remaining steps."""
         job, config, parts, run = self.job, self.config, self.parts, self.run
         listeners, steps = run.listeners, config.train.steps
-        listeners.tell(Started(run.step, steps, job.name, str(run.plan.decisions.get("recipe", ""))))
+        listeners.tell(Started(run.step, steps, job.name, self.recipe))
         batches = job.stream(config, parts, run)
         learning = Learning(optims_of(parts), run)
         reason = "all steps taken"
@@ -131,6 +134,7 @@ class Training:
                 self.save()
         if self.checkpoints:
             self.checkpoints.wait()
+        run.world.wait()  # the other processes may read the best one
         listeners.tell(Ended(run.step, reason, self.clock.seconds()))
 
     def _pause(self, rows: int) -> None:
@@ -173,7 +177,7 @@ class Training:
             raise Halt(f"{self.job.headline.name} has not improved for {patience} evaluations")
 
     def finish(self) -> dict[str, float]:
-        """The scores on the test split of the weights that the run keeps: its last, or its best on validation."""
+        """The test scores of the weights that the run keeps: its last, or its best on validation."""
         if self.config.train.keep == "best" and self.checkpoints and self.best.value is not None:
             state = self.checkpoints.load("best")
             assert state is not None, "an evaluation was saved"

@@ -87,7 +87,7 @@ class Optim:
         world.sum_([*self.gradients(), count])
 
     def step(self, step: int) -> None:
-        """Clip, set the rate of ``step``, move the parameters, then hold them to their norm and average them."""
+        """Clip, set the rate of ``step``, move the parameters, hold them to their norm, average them."""
         config = self.config
         shape = factor(self.schedule, step, steps=self.steps, warmup=self.warmup)
         rate = self.rate * self.plateau.factor * shape
@@ -143,7 +143,7 @@ class Optim:
 
     @torch.no_grad()
     def _follow(self, decay: float) -> None:
-        """Move the average towards the weights; it starts as a plain mean so that early weights do not linger."""
+        """Move the average towards the weights; at first a plain mean, so that early weights do not linger."""
         decay = min(decay, self.updates / (self.updates + 9.0))
         tensors = [tensor for _, tensor in self._averaged_tensors()]
         torch._foreach_lerp_(list(self.average.values()), tensors, weight=1.0 - decay)
@@ -239,7 +239,8 @@ def stages_of(module: nn.Module) -> list[list[str]]:
 def _modules_that_train(module: nn.Module, frozen: set[str]) -> list[dict[str, Any]]:
     """The attribute tables of the modules to switch to train mode: all but those whose parameters are frozen.
 
-    A module without parameters (dropout, a norm without scale) goes with the one around it. Writing ``training`` into the table is what ``Module.train`` does, without its walk over the tree.
+    A module without parameters (dropout, a norm without scale) goes with the one around it. Writing ``training``
+    into the table is what ``Module.train`` does, without its walk over the tree.
     """
     tables, resting = [], set()
     for prefix, inner in module.named_modules():  # a module comes after the one around it
@@ -254,7 +255,7 @@ def _modules_that_train(module: nn.Module, frozen: set[str]) -> list[dict[str, A
 def _groups(
     named: dict[str, nn.Parameter], stages: list[list[str]], config: OptimConfig
 ) -> list[dict[str, Any]]:
-    """Parameter groups: a rate for each stage where rates differ, and no decay for vectors (norms, biases)."""
+    """Parameter groups: a rate a stage where rates differ, and no decay for vectors (norms, biases)."""
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for place, stage in enumerate(reversed(stages)):
         for name in stage:

@@ -11,13 +11,13 @@ T = TypeVar("T")
 
 
 class Plan:
-    """Decisions by name. One that is already made is kept: a run that is opened again needs no data to rebuild."""
+    """Decisions by name. One that is made is kept: a run that is opened again needs no data to rebuild."""
 
     def __init__(self, decisions: dict[str, dict[str, Any]] | None = None) -> None:
         self.decisions = decisions or {}
 
     def decide(self, name: str, value: T | Callable[[], T], reason: str) -> T:
-        """The decision called ``name``: the one on record, or ``value`` (called if it can be), which is recorded.
+        """The decision called ``name``: the one on record, or ``value`` (called if it can be).
 
         Values are plain JSON and come back as JSON gives them, lists for tuples, the first time as well.
         """

@@ -97,7 +97,7 @@ def _fixed_rate(train: Any) -> Iterator[Any]:
 
 
 def probe_precision(job: Job, config: Any, device: torch.device) -> tuple[tuple[str, bool], str]:
-    """The fastest of fp32, fp32 with channels last, and bf16 with channels last, timed step by step in turn."""
+    """The fastest of fp32, fp32 with channels last and bf16 with channels last, timed in turn."""
     layouts: Layouts = [("fp32", False)]
     with _fixed_rate(config.train) as train:
         fixed = replace(config, train=train)
@@ -169,14 +169,15 @@ def range_test(job: Job, config: Any, device: torch.device) -> tuple[float, str]
     chosen = max((r for r in rates[: lowest + 1] if r <= rates[lowest] / 10), default=rates[0])
     return (
         chosen,
-        f"range test: loss fell from {losses[0]:.3g} to its lowest {losses[lowest]:.3g} at {rates[lowest]:.2g}",
+        f"range test: loss fell from {losses[0]:.3g} to {losses[lowest]:.3g} at {rates[lowest]:.2g}",
     )
 
 
 def find_batch(job: Job, config: Any, device: torch.device) -> tuple[int, str]:
     """The smallest batch within a tenth of the best items a second, among powers of two that ran.
 
-    Sizes stop at what memory holds, and where the data end: a batch that comes back smaller than asked did not run.
+    Sizes stop at what memory holds, and where the data end: a batch that comes back smaller than asked did
+    not run.
     """
     speeds: dict[int, float] = {}
     size = 8

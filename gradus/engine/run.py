@@ -27,9 +27,9 @@ PLAIN: AbstractContextManager[None] = nullcontext()
 class Run:
     """What the engine lends to a job: five verbs and the step.
 
-    ``step``, ``rng(name)``, ``place(value)``, ``update(optim, loss_of, batch)``, ``log(name, total, count)`` and
-    ``decide(name, value, reason)``. Autocast, micro-batches, several devices and running out of memory live in
-    ``update`` and nowhere else. ``folder`` is None for a scratch run that writes nothing.
+    ``step``, ``rng(name)``, ``place(value)``, ``update(optim, loss_of, batch)``, ``log(name, total, count)``
+    and ``decide(name, value, reason)``. Autocast, micro-batches, several devices and running out of memory live
+    in ``update`` and nowhere else. ``folder`` is None for a scratch run that writes nothing.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Run:
         return value
 
     def decide(self, name: str, value: T | Callable[[], T], reason: str) -> T:
-        """A number derived from the data, with its reason; a run that is opened again gets it from its plan."""
+        """A number derived from data, with its reason; a run that is opened again has it in its plan."""
         return self.plan.decide(name, value, reason)
 
     def log(self, name: str, total: Tensor | float, count: float | Tensor = 1) -> None:
@@ -174,7 +174,8 @@ class Run:
         self._sums.clear()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
-        said = f"Out of memory at step {self.step}: batches of {rows} are now computed in {self.micro_batches} pieces"
+        pieces = self.micro_batches
+        said = f"Out of memory at step {self.step}: batches of {rows} are now computed in {pieces} pieces"
         self.listeners.tell(Found(self.step, "GR-RUN-005", f"{said}; the update stays the same."))
 
     # -- the engine's side -------------------------------------------------------------------------------
@@ -202,7 +203,7 @@ class Run:
         return self.step % every == 0 or self.step == self.train.steps
 
     def drain(self) -> dict[str, float]:
-        """The means since the last call, of what was counted: one wait for the device, here and not in a step."""
+        """The means since the last call, of what was counted: the one wait for the device."""
         if self.world.size > 1:
             self._sum_over_processes()
         means = {name: _quotient(totals, counts) for name, (totals, counts) in self._sums.items()}

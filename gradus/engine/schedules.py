@@ -128,7 +128,7 @@ Schedule = (
 
 
 def factor(schedule: Schedule, step: int, *, steps: int, warmup: int = 0) -> float:
-    """What to multiply the rate by at ``step`` of ``steps``: linear over ``warmup`` steps, then the schedule."""
+    """What to multiply the rate by at ``step`` of ``steps``: linear warm-up, then the schedule."""
     if step < warmup:
         return (step + 1) / (warmup + 1)
     step, steps = step - warmup, max(steps - warmup, 1)

@@ -188,7 +188,7 @@ def capsnet_loss_sum(
     *,
     reconstruction_weight: float,
 ) -> tuple[Float[Tensor, ""], Float[Tensor, "B K D"]]:
-    """The paper's loss summed over the batch, margins and the weighted squared error of redrawing; and capsules."""
+    """The paper's loss summed over the batch (margins, weighted error of redrawing), and capsules."""
     capsules = model.capsules(image)
     total = margin_loss_sum(capsules, label)
     if reconstruction_weight > 0.0:

@@ -84,7 +84,7 @@ class Resnet(nn.Module):
         """The logits of each class."""
         x = self.maxpool(F.relu(self.bn1(self.conv1(image))))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
-        # A pool, and not x.mean((2, 3)), whose gradient loses the memory format that all layers below then restore.
+        # A pool, not x.mean((2, 3)): its gradient loses the memory format, which every layer below restores.
         pooled = F.adaptive_avg_pool2d(x, 1).flatten(1)  # (B, D, h, w) -> (B, D, 1, 1) -> (B, D)
         return self.fc(self.dropout(pooled))
 

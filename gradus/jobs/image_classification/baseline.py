@@ -14,7 +14,7 @@ SCORED = ("accuracy", "macro_f1", "balanced_accuracy")
 
 
 def linear_baseline(pictures: PictureSplits) -> dict[str, float]:
-    """Scores on the test split of ridge regression on the pixels (one-against-all), and of the largest class."""
+    """Test scores of ridge regression on the pixels (one against all), and of the largest class."""
     from sklearn.linear_model import RidgeClassifier
 
     train, test = pictures.tensors("train"), pictures.tensors("test")

@@ -87,7 +87,7 @@ def _read(config: DataConfig, classes: tuple[str, ...] | None) -> PictureSet:
 
 
 def digits() -> PictureSet:
-    """The 1797 8x8 digits of scikit-learn: the first half trains, the second half, by other writers, tests."""
+    """The 1797 8x8 digits of scikit-learn: the first half trains; the second, by others, tests."""
     from sklearn.datasets import load_digits
 
     found = load_digits()
@@ -105,7 +105,7 @@ def digits() -> PictureSet:
 
 
 def _quarters(config: DataConfig) -> PictureSet:
-    """The synthetic twin: one quarter is the odd one out, brighter or darker, so no linear rule on pixels finds it."""
+    """The synthetic twin: one quarter is the odd one out, brighter or darker: no linear rule finds it."""
     side = config.side or 16
     counts = {"train": config.count, "validation": config.count // 2, "test": config.count // 2}
     splits = {}

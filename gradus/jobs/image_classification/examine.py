@@ -16,7 +16,8 @@ def examine(path: str) -> list[Panel]:
     config = DataConfig(path=path, side=LOOKED_AT_SIDE, skip_bad=True)
     found = load(config)
     classes = found.splits["train"].classes
-    counts = {split: part.labels.bincount(minlength=len(classes)).tolist() for split, part in found.splits.items()}
+    parts = found.splits.items()
+    counts = {split: part.labels.bincount(minlength=len(classes)).tolist() for split, part in parts}
     total = sum(len(part.labels) for part in found.splits.values())
     leaks = find_leaks(found.splits)
     return [

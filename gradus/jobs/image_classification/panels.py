@@ -1,4 +1,4 @@
-"""What the report of a classifier shows: confusions, calibration, mistakes, and a batch as the model saw it."""
+"""What the report of a classifier shows: confusions, calibration, mistakes, a batch as the model saw it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -26,10 +26,7 @@ def panels(parts: Any, run: Run, *, batch: Batch) -> list[Panel]:
     label = test["label"].cpu()
     score = ClassificationScore(len(classes))
     score.update(chances, label)
-    rows = [
-        (r.name, r.count, f"{r.precision:.3f}", f"{r.recall:.3f}", f"{r.f1:.3f}")
-        for r in score.per_class(classes)
-    ]
+    rows = [(r.name, r.count, r.precision, r.recall, r.f1) for r in score.per_class(classes)]
     wrong = (chances.argmax(1) != label).nonzero().flatten()
     return [
         Panel(
@@ -46,7 +43,7 @@ def panels(parts: Any, run: Run, *, batch: Batch) -> list[Panel]:
         *_mistakes(test["image"].cpu(), label, chances, wrong, classes),
         Panel(
             title="Calibration",
-            sentence="How often the model is right (bars) where it says it is so sure; on the line it knows itself.",
+            sentence="How often the model is right (bars) where it is so sure; on the line it knows itself.",
             figure=reliability_figure(score),
         ),
         Panel(
@@ -87,7 +84,7 @@ def _mistakes(
         ),
         Panel(
             title="Worst mistakes",
-            sentence="The pictures whose true class the model thought least likely; a wrong label often shows here.",
+            sentence="Pictures whose true class the model thought least likely; wrong labels show here.",
             figure=pictures_figure(as_float(image[worst]), captions(worst)),
         ),
     ]

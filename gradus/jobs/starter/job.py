@@ -57,7 +57,7 @@ class Spiral:
 
 
 def build(config: Config, run: Run) -> Parts:
-    """Decisions go through ``run.decide``: they are written to plan.json, and a finished run needs no data to open."""
+    """What is derived from data goes through ``run.decide``: a finished run needs no data to open."""
 
     def points() -> dict[str, Tensor]:
         return run.place(spirals("train", count=config.train_points, noise=config.noise))

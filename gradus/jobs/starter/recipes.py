@@ -1,4 +1,4 @@
-"""Whole configs, and what to expect of them. The first is the default; `gradus check` takes the one called smoke."""
+"""Whole configs, and what to expect of them. The first is the default; `gradus check` takes smoke."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

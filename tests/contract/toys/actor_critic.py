@@ -1,4 +1,4 @@
-"""An actor-critic whose stream acts in a corridor: walk to the lit cell. Headline: mean return of an episode."""
+"""An actor-critic whose stream acts in a corridor: walk to the lit cell. Headline: mean return."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""A GAN with two optimizers: six Gaussians on a ring. Headline: modes that get their share of good samples."""
+"""A GAN with two optimizers: six Gaussians on a ring. Headline: modes that get good samples."""
 
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,8 +21,10 @@ MODES, LATENT, SPREAD = 6, 4, 0.05
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Config:
     width: int = 64
-    critic: OptimConfig = OptimConfig(betas=(0.0, 0.99))
-    generator: OptimConfig = OptimConfig(betas=(0.0, 0.99), ema=0.99, rate_scale=0.5)
+    critic: OptimConfig = field(default_factory=lambda: OptimConfig(betas=(0.0, 0.99)))
+    generator: OptimConfig = field(
+        default_factory=lambda: OptimConfig(betas=(0.0, 0.99), ema=0.99, rate_scale=0.5)
+    )
     penalty: float = 0.05
     train: TrainConfig = field(
         default_factory=lambda: TrainConfig(

@@ -1,4 +1,4 @@
-"""A sequence labeller on ragged, masked batches: is the bracket depth even? Headline: accuracy over tokens."""
+"""A sequence labeller on ragged, masked batches: parity of a prefix. Headline: accuracy over tokens."""
 
 from dataclasses import dataclass, field
 from functools import cache
@@ -27,7 +27,7 @@ class Config:
 
 
 class Labeller(nn.Module):
-    """Embedding, GRU in one direction, two logits a token: causal, so neither padding nor future can matter."""
+    """Embedding, GRU in one direction, two logits a token: neither padding nor future can matter."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

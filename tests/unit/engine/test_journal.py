@@ -67,15 +67,26 @@ def test_no_journal_reads_as_an_empty_one(tmp_path: Path) -> None:
     assert read_journal(tmp_path / "journal.jsonl") == []
 
 
-@pytest.mark.parametrize("lost", [1, 5, 30])
-def test_a_line_cut_short_is_left_out_and_the_next_one_starts_afresh(tmp_path: Path, lost: int) -> None:
+@pytest.mark.parametrize(("lost", "left"), [(1, 7), (5, 6), (40, 5)])
+def test_a_line_cut_short_is_left_out_and_the_next_one_starts_afresh(
+    tmp_path: Path, lost: int, left: int
+) -> None:
     path = tmp_path / "journal.jsonl"
     write(path, *story(3)[:-1])
     path.write_bytes(path.read_bytes()[:-lost])
-    assert [row["step"] for row in read_journal(path)][-1] == (3 if lost in (1, 30) else 3)
+    whole = read_journal(path)
+    assert len(whole) == left
     cut_journal(path, 3)
     write(path, facts.Saved(4))
-    assert [row["step"] for row in read_journal(path)][-1] == 4
+    assert read_journal(path) == [*whole, {"fact": "saved", "step": 4}]
+
+
+def test_a_byte_that_is_no_text_costs_at_most_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    write(path, *story(2))
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b'{"fact": "saved", "step": 1}', b'\xff"fact": "saved", "step": 1}'))
+    assert len(read_journal(path)) == len(content.splitlines()) - 1
 
 
 @pytest.mark.parametrize("step", [0, 2, 3])
