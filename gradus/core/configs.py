@@ -132,7 +132,7 @@ def from_json(cls: type[T], data: Any, where: str) -> T:
         raise _unreadable(where, f"the settings of {kind_of(cls)}", data)
     hints = hints_of(cls)
     for key in data:
-        if key not in hints and key != "kind":
+        if key not in hints:
             raise UsageError(
                 "GR-CONFIG-001",
                 where=f"{where}.{key}",
@@ -159,8 +159,9 @@ def _decode(hint: Any, value: Any, where: str) -> Any:
             return tuple(_decode(m, v, where) for m, v in zip(members, value, strict=True))
     if isinstance(value, dict) and (choices := choices_of(hint)):
         kind = value.get("kind", next(iter(choices)) if len(choices) == 1 else None)
-        if kind in choices:
-            return from_json(choices[kind], {k: v for k, v in value.items() if k != "kind"}, where)
+        if kind not in choices:
+            raise _unreadable(f"{where}.kind", f"one of {', '.join(choices)}", kind)
+        return from_json(choices[kind], {k: v for k, v in value.items() if k != "kind"}, where)
     if origin in (Union, types.UnionType):
         for member in arguments:
             try:

@@ -184,6 +184,21 @@ PAGES: dict[str, Page] = {
         "With whole batches only, an epoch would have none.",
         "Give a smaller --train.batch, or more data.",
     ),
+    "GR-DATA-041": Page(
+        "No pictures named",
+        "The recipe trains on pictures of your own and was not told where they are.",
+        "Give `--data PATH`: a folder, table, zip or array file.",
+    ),
+    "GR-DATA-042": Page(
+        "Picture of another size",
+        "The model was trained on pictures that are not square, and this one has other sides.",
+        "Scale the picture to the size in the message, or train with `--data.side`.",
+    ),
+    "GR-DATA-043": Page(
+        "Array that is no picture",
+        "An array given to predict has a type, shape or range that no picture has.",
+        "Convert it to 8-bit values, or to numbers from 0 to 1, of shape (H, W) or (H, W, 1 or 3).",
+    ),
     "GR-DATA-050": Page(
         "No such input",
         "A path given to predict names no file, or a folder without one. Hidden files do not count.",

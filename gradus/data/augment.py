@@ -58,6 +58,8 @@ class AugmentConfig:
     """Largest slant of the image's columns to either side."""
     scale_range: tuple[Positive, Positive] = (1.0, 1.0)
     """Smallest and largest magnification."""
+    aspect_range: tuple[Positive, Positive] = (1.0, 1.0)
+    """Lowest and highest stretch of the width against the height; the area stays the same."""
     brightness: Share = 0.0
     """Largest change of brightness: 0.4 multiplies by 0.6 to 1.4."""
     contrast: Share = 0.0
@@ -165,7 +167,8 @@ def _move(images: Images, config: AugmentConfig, generator: torch.Generator) -> 
 
     There a translation need not be whole: it costs nothing more, and small pictures learn from half a pixel.
     """
-    warped = config.rotate_degrees or config.shear_degrees or config.scale_range != (1.0, 1.0)
+    resized = config.scale_range != (1.0, 1.0) or config.aspect_range != (1.0, 1.0)
+    warped = config.rotate_degrees or config.shear_degrees or resized
     shifted = config.crop_padding_pixels or config.translate_fraction
     if not (warped or shifted or config.flip_horizontal or config.flip_vertical):
         return images
@@ -184,13 +187,22 @@ def _move(images: Images, config: AugmentConfig, generator: torch.Generator) -> 
     backward = backward_map(
         rotate_radians=_uniform(images, -rotate, rotate, generator),
         shear_radians=_uniform(images, -shear, shear, generator),
-        scale=_uniform(images, *config.scale_range, generator),
+        scale_xy=_scales(images, config, generator),
         mirror_xy=mirror_xy,
     )
     if config.translate_fraction:
         reach = [config.translate_fraction * side for side in sides]
         shift_xy = shift_xy + torch.stack([_uniform(images, -far, far, generator) for far in reach], dim=1)
     return warp(to_float01(images), backward=backward, shift_xy=shift_xy)
+
+
+def _scales(images: Images, config: AugmentConfig, generator: torch.Generator) -> Float[Tensor, "B 2"]:
+    """How much wider and taller each image becomes."""
+    scale = _uniform(images, *config.scale_range, generator)
+    if config.aspect_range == (1.0, 1.0):
+        return scale[:, None].expand(-1, 2)
+    stretch = _uniform(images, *config.aspect_range, generator).sqrt()
+    return torch.stack([scale * stretch, scale / stretch], dim=1)
 
 
 def _recolour(images: Images, config: AugmentConfig, generator: torch.Generator) -> Images:

@@ -49,7 +49,7 @@ def backward_map(
     *,
     rotate_radians: Float[Tensor, "B"],
     shear_radians: Float[Tensor, "B"],
-    scale: Float[Tensor, "B"],
+    scale_xy: Float[Tensor, "B 2"],
     mirror_xy: Bool[Tensor, "B 2"],
 ) -> Float[Tensor, "B 2 2"]:
     """The matrix from a new pixel's (x right, y down) to the old one's, both counted from the centre.
@@ -60,8 +60,8 @@ def backward_map(
     cosine, sine, slant = rotate_radians.cos(), rotate_radians.sin(), shear_radians.tan()
     x = torch.stack([cosine - slant * sine, -sine - slant * cosine], dim=1)
     y = torch.stack([sine, cosine], dim=1)
-    sign_xy = 1 - 2 * mirror_xy.to(scale.dtype)
-    return torch.stack([x, y], dim=1) * (sign_xy / scale[:, None])[:, :, None]  # two (B, 2) rows -> (B, 2, 2)
+    sign_xy = 1 - 2 * mirror_xy.to(scale_xy.dtype)
+    return torch.stack([x, y], dim=1) * (sign_xy / scale_xy)[:, :, None]  # two (B, 2) rows -> (B, 2, 2)
 
 
 def warp(

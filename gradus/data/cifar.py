@@ -80,24 +80,26 @@ def _read_pickle(content: bytes, where: str) -> Records:
 
     The array must be of bytes ("u1") and stored row by row, which is how every official batch is.
     """
-    labels, pixels, key, seen, by_columns = list[int](), b"", "", set[str](), False
+    labels, pixels, described, by_columns, key = list[int](), b"", set[bytes](), False, ""
     try:
         for code, argument, _ in pickletools.genops(content):
             if isinstance(argument, str | bytes) and code.name in TEXT:
                 text = argument if isinstance(argument, bytes) else argument.encode("latin-1")
                 if key == "data" and len(text) >= PIXELS:
                     pixels, key = text, ""
-                elif key == "data" and len(text) < 8:
-                    seen.add(text.decode("latin-1"))  # the parts of the array's own description
-                else:
-                    key = text.decode("latin-1") if text in (b"data", b"labels") else ""
+                elif text in (b"data", b"labels"):
+                    key = text.decode()
+                elif key == "data":
+                    described.add(text)
+                elif labels:
+                    key = ""  # the list of labels is over
             elif key == "labels" and isinstance(argument, int) and code.name in INTEGER:
                 labels.append(argument)
-            elif key == "data" and code.name == "NEWTRUE":
-                by_columns = True
+            elif key == "data" and code.name in ("NEWTRUE", "NEWFALSE"):
+                by_columns = code.name == "NEWTRUE"  # the last one before the pixels counts
     except ValueError as error:
         raise _unusable(where, "a whole pickle", str(error)) from error
-    if "u1" not in seen or by_columns or not labels or len(pixels) != PIXELS * len(labels):
+    if b"u1" not in described or by_columns or not labels or len(pixels) != PIXELS * len(labels):
         got = f"{len(labels)} labels and {len(pixels)} bytes of pixels"
         raise _unusable(where, f"labels, and {PIXELS} bytes of pixels for each", got)
     if not 0 <= min(labels) <= max(labels) < len(CLASSES):
@@ -129,8 +131,13 @@ def _from_archive(path: Path) -> dict[str, bytes]:
                 if file is not None:
                     contents[name] = file.read()
     except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
-        raise _unusable(str(path), "a whole tar archive", f"{type(error).__name__}: {error}") from error
+        raise _unusable(str(path), "a whole tar archive", _said(error)) from error
     return contents
+
+
+def _said(error: Exception) -> str:
+    """An error in one line: tarfile lists every method that it tried."""
+    return f"{type(error).__name__}: {error}".partition("\n")[0]
 
 
 def _unusable(where: str, wanted: str, got: str) -> InputError:

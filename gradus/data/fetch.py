@@ -89,9 +89,10 @@ def _download(file: SourceFile, part: Path, *, opener: Callable[..., Any], progr
         headers = {"User-Agent": "gradus", **({"Range": f"bytes={done}-"} if done else {})}
         request = Request(str(file.url), headers=headers)
         with _contacting(file), opener(request, timeout=TIMEOUT_SECONDS) as answer:
-            if answer.status != http.HTTPStatus.PARTIAL_CONTENT:
+            if done and answer.status != http.HTTPStatus.PARTIAL_CONTENT:
                 done = 0  # the server sends everything
-                output.truncate(0)
+                with _writing(part):
+                    output.truncate(0)
             while done <= file.num_bytes and (piece := answer.read(PIECE_BYTES)):
                 with _writing(part):
                     output.write(piece)

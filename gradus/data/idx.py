@@ -5,10 +5,10 @@ type of the values, a byte for the number of dimensions, four bytes for the size
 """
 
 import gzip
+import io
 import math
 import zlib
 from pathlib import Path
-from typing import BinaryIO, cast
 
 import numpy as np
 from jaxtyping import Shaped, UInt8
@@ -56,7 +56,7 @@ def read_idx(path: Path) -> Shaped[np.ndarray, "..."]:
         with path.open("rb") as file:
             is_gzip = file.read(2) == b"\x1f\x8b"  # not by name: browsers unpack .gz files and keep the name
             file.seek(0)
-            return _parse(cast(BinaryIO, gzip.GzipFile(fileobj=file)) if is_gzip else file, str(path))
+            return _parse(gzip.GzipFile(fileobj=file) if is_gzip else file, str(path))
     except (gzip.BadGzipFile, EOFError, zlib.error, MemoryError) as error:
         raise _wrong_length(str(path), "a whole file", f"{type(error).__name__}: {error}") from error
     except OSError as error:
@@ -69,7 +69,7 @@ def read_idx(path: Path) -> Shaped[np.ndarray, "..."]:
         ) from error
 
 
-def _parse(file: BinaryIO, where: str) -> Shaped[np.ndarray, "..."]:
+def _parse(file: io.BufferedIOBase, where: str) -> Shaped[np.ndarray, "..."]:
     head = file.read(4)
     if len(head) < 4:
         raise _wrong_length(where, "a header of 4 bytes", f"{len(head)}")

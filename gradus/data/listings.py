@@ -104,7 +104,7 @@ def _decode(
 ) -> tuple[UInt8[np.ndarray, "N C H W"], dict[int, GradusError]]:
     """All pictures in one array, and what was wrong with those whose place in it holds nothing."""
     read = partial(_read_one, members, form)
-    height, width, first = (form.side, form.side, "") if form.side else _first_size(read, names)
+    height, width, first = (form.side, form.side, "") if form.side is not None else _first_size(read, names)
     images = allocate(len(names), form.channels, height, width, where=members.where)
 
     def fill(start: int) -> dict[int, GradusError]:

@@ -1,6 +1,6 @@
 """Splits: which items train and which are held out, as places in the data, the same for the same seed.
 
-Every function returns sorted, disjoint parts. Letters: N items, M items of one part.
+Every function returns sorted, disjoint parts. Letters: N items.
 """
 
 import math
@@ -14,7 +14,7 @@ from torch import Tensor
 from gradus.core.errors import InputError, UsageError
 from gradus.core.randomness import generator, seed_from
 
-Places = Int64[Tensor, "M"]
+Places = Int64[Tensor, "_"]
 
 
 def whole_counts(total: int, shares: Sequence[float]) -> list[int]:
@@ -46,15 +46,13 @@ def stratified(labels: Int64[Tensor, "N"], *, shares: Sequence[float], seed: int
     counts = whole_counts(len(labels), shares)
     _refuse_small_classes(labels, len(shares), f"{len(shares)} parts")
     mixed = torch.randperm(len(labels), generator=generator(seed, "stratified"))
-    rest = mixed[labels[mixed].argsort(stable=True)]  # class by class, each in random order
-    parts = []
-    for count in counts:
-        # Take `count` of the rest, evenly spread: of every run of a class, its proportion rounded up or down.
-        steps = torch.arange(len(rest) + 1) * count // max(len(rest), 1)
-        taken = steps[1:] > steps[:-1]
-        parts.append(rest[taken].sort().values)
-        rest = rest[~taken]
-    return tuple(parts)
+    by_class = mixed[labels[mixed].argsort(stable=True)]  # class by class, each in random order
+    # Every part has its places evenly spread over that row, and so over every class.
+    places = [(torch.arange(count) + (part + 0.5) / len(counts)) / count for part, count in enumerate(counts)]
+    owners = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))[
+        torch.cat(places).argsort(stable=True)
+    ]
+    return tuple(by_class[owners == part].sort().values for part in range(len(counts)))
 
 
 def grouped(groups: Int64[Tensor, "N"], *, shares: Sequence[float], seed: int) -> tuple[Places, ...]:

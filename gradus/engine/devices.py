@@ -22,7 +22,7 @@ class World:
 
     def sum_(self, tensors: list[Tensor]) -> None:
         """Replace each tensor by its sum over all processes, in one message a data type."""
-        for dtype in {t.dtype for t in tensors}:
+        for dtype in dict.fromkeys(t.dtype for t in tensors):  # a set has another order in each process
             alike = [t for t in tensors if t.dtype == dtype]
             flat = torch.cat([t.reshape(-1) for t in alike])
             dist.all_reduce(flat)

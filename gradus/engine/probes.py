@@ -4,6 +4,7 @@ Each probe trains scratch copies, built anew from the config and thrown away: th
 so there is nothing to roll back. Sources: range test (Smith 2017, arXiv 1506.01186, section 3.3).
 """
 
+import math
 import statistics
 import time
 from collections.abc import Iterator
@@ -13,17 +14,19 @@ from typing import Any
 
 import torch
 
-from gradus.core.errors import UsageError
+from gradus.core.errors import GradusError, UsageError
 from gradus.engine.job import Job, modules_of, optims_of
 from gradus.engine.loop import Learning, prepare
 from gradus.engine.plan import Plan
-from gradus.engine.run import Run, rows_of
+from gradus.engine.run import Run, out_of_memory, rows_of
 from gradus.engine.schedules import Constant
 
 Layouts = list[tuple[str, bool]]
 FASTER = 1.15  # a change of arithmetic must pay: within this ratio the plain choice stays
 RANGE_STEPS = 100
+CALM_STEPS = 10  # at the smallest rates nothing is learnt: these steps show how much the loss scatters
 RANGE = (1e-6, 1.0)
+TOO_LARGE = ("GR-DATA-040", "GR-RUN-004")  # fewer items than a batch; no memory for one that cannot be split
 
 
 def settle(job: Job, config: Any, plan: Plan, *, device: torch.device) -> Any:
@@ -105,22 +108,22 @@ def probe_precision(job: Job, config: Any, device: torch.device) -> tuple[tuple[
         if any(p.ndim == 4 for module in modules_of(first.parts) for p in module.parameters()):
             layouts.append(("fp32", True))
         layouts.append(("bf16", True))
-        scratches = [
-            first if layout == ("fp32", False) else Scratch(job, fixed, device, _plan_of(*layout))
-            for layout in layouts
-        ]
-        for scratch in scratches:
-            scratch.seconds()  # the first step allocates and picks kernels
-        rounds = [[scratch.seconds() for scratch in scratches] for _ in range(5)]
-    medians = [statistics.median(column) for column in zip(*rounds, strict=True)]
-    fastest = min(range(len(layouts)), key=medians.__getitem__)
-    chosen = fastest if medians[0] / medians[fastest] > FASTER else 0
-    timed = ", ".join(
-        f"{_layout_name(*layout)} {1e3 * t:.2f}" for layout, t in zip(layouts, medians, strict=True)
-    )
-    return layouts[
-        chosen
-    ], f"milliseconds a step, median of 5: {timed}; a change must be {FASTER} times faster"
+        first.seconds()  # the first step allocates and picks kernels
+        scratches, failed = {layouts[0]: first}, ""
+        for layout in layouts[1:]:
+            try:
+                scratch = Scratch(job, fixed, device, _plan_of(*layout))
+                scratch.seconds()
+                scratches[layout] = scratch
+            except RuntimeError as error:  # an operation without a kernel for it
+                failed += f"; {_layout_name(*layout)} fails: {str(error).splitlines()[0][:100]}"
+        rounds = [[scratch.seconds() for scratch in scratches.values()] for _ in range(5)]
+    medians = dict(zip(scratches, map(statistics.median, zip(*rounds, strict=True)), strict=True))
+    fastest = min(medians, key=medians.__getitem__)
+    chosen = fastest if medians[layouts[0]] / medians[fastest] > FASTER else layouts[0]
+    timed = ", ".join(f"{_layout_name(*layout)} {1e3 * t:.2f}" for layout, t in medians.items())
+    reason = f"milliseconds a step, median of 5: {timed}; a change must be {FASTER} times faster{failed}"
+    return chosen, reason
 
 
 def _plan_of(precision: str, channels_last: bool) -> Plan:
@@ -137,7 +140,8 @@ def _layout_name(precision: str, channels_last: bool) -> str:
 def range_test(job: Job, config: Any, device: torch.device) -> tuple[float, str]:
     """A learning rate from a range test: a tenth of the rate at which the smoothed loss was lowest.
 
-    The rate rises geometrically from 1e-6 to 1 in 100 steps; the answer is one of the rates that ran.
+    The rate rises geometrically from 1e-6 to 1 in 100 steps; the answer is one of the rates that ran. A fall
+    and a climb count where they are larger than the scatter of the first ten steps.
     """
     with _fixed_rate(config.train) as train:
         scratch = Scratch(job, replace(config, train=train), device)
@@ -150,14 +154,18 @@ def range_test(job: Job, config: Any, device: torch.device) -> tuple[float, str]
         scratch.step()
         values = scratch.run.drain()
         name = next((n for n in values if n.endswith("loss")), None)
-        if name is None or not abs(values[name]) < float("inf"):
+        if name is None:
+            continue  # a batch with nothing to learn from
+        if not math.isfinite(values[name]):
             break
         smooth = 0.8 * smooth + 0.2 * values[name]
         rates.append(rate)
-        losses.append(smooth / (1 - 0.8 ** (place + 1)))
-        if len(losses) > 10 and losses[-1] - min(losses) > 2 * (losses[0] - min(losses)) + 1e-6:
+        losses.append(smooth / (1 - 0.8 ** (len(losses) + 1)))
+        calm, low = losses[:CALM_STEPS], min(losses[CALM_STEPS - 1 :], default=losses[-1])
+        scatter = max(calm) - min(calm)
+        if len(losses) > CALM_STEPS and losses[-1] - low > 2 * (calm[-1] - low) + scatter + 1e-6:
             break  # it has climbed well above where it began
-    if len(losses) < 10 or min(losses) >= losses[0]:
+    if len(losses) < CALM_STEPS or calm[-1] - low <= scatter / 2:
         raise UsageError(
             "GR-CONFIG-005",
             where="--train.rate auto",
@@ -165,12 +173,17 @@ def range_test(job: Job, config: Any, device: torch.device) -> tuple[float, str]
             got=f"no fall between {RANGE[0]:g} and {rates[-1] if rates else RANGE[0]:g}",
             remedy="Give --train.rate a number.",
         )
-    lowest = losses.index(min(losses))
+    lowest = losses.index(low, CALM_STEPS - 1)
     chosen = max((r for r in rates[: lowest + 1] if r <= rates[lowest] / 10), default=rates[0])
     return (
         chosen,
-        f"range test: loss fell from {losses[0]:.3g} to {losses[lowest]:.3g} at {rates[lowest]:.2g}",
+        f"range test: loss fell from {calm[-1]:.3g} to {low:.3g} at {rates[lowest]:.2g}",
     )
+
+
+def _is_too_large(error: Exception) -> bool:
+    """Whether a batch failed for its size: too little memory, or too few data."""
+    return out_of_memory(error) or (isinstance(error, GradusError) and error.code in TOO_LARGE)
 
 
 def find_batch(job: Job, config: Any, device: torch.device) -> tuple[int, str]:
@@ -191,7 +204,9 @@ def find_batch(job: Job, config: Any, device: torch.device) -> tuple[int, str]:
                 ):
                     break
                 seconds = statistics.median(scratch.seconds() for _ in range(3))
-            except (UsageError, torch.OutOfMemoryError, MemoryError):
+            except (GradusError, MemoryError, RuntimeError) as error:
+                if not _is_too_large(error):
+                    raise
                 break
             speeds[size] = size / seconds
             if speeds[size] < 0.8 * max(speeds.values()) or seconds > 5.0:

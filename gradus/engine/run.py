@@ -97,7 +97,7 @@ class Run:
                 self._accumulate(optim, loss_of, batch, pieces)
                 break
             except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-                if not _out_of_memory(error):
+                if not out_of_memory(error):
                     raise
                 self._use_smaller_pieces(batch, pieces, whole=whole, cause=error)
         if self.listeners.wants(Backpropagated):
@@ -281,6 +281,6 @@ def _quotient(totals: list[Tensor], counts: list[Any]) -> float | None:
     return total / count if count else None
 
 
-def _out_of_memory(error: Exception) -> bool:
+def out_of_memory(error: Exception) -> bool:
     """Whether torch ran out of memory; the CPU's allocator says so only in words."""
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)

@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 from torch import nn
 
-from gradus.core.configs import Fraction, NotNegative
+from gradus.core.configs import Count, Fraction, NotNegative
 from gradus.data.augment import AugmentConfig, View
 from gradus.data.balance import Remedy
 from gradus.engine.settings import TrainConfig
@@ -35,6 +35,8 @@ class Config:
 
     data: DataConfig = field(default_factory=DataConfig)
     model: Model = field(default_factory=QuicknetConfig)
+    members: Count = 1
+    """Networks that learn side by side and vote; each costs as much as one."""
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     label_smoothing: Fraction = 0.0

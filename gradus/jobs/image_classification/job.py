@@ -27,6 +27,7 @@ from gradus.layers.losses import cross_entropy_sum, focal_sum
 from gradus.layers.weights import start_from
 from gradus.metrics.classification import ClassificationScore
 from gradus.models.capsnet import Capsnet, capsnet_loss_sum
+from gradus.models.committee import Committee
 
 EVALUATION_BATCH = 500
 
@@ -43,6 +44,11 @@ class Classifier(nn.Module):
     def normalise(self, image: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
         """Mean 0 and deviation 1 in each channel, by the training split."""
         return (image - self.mean) / self.std
+
+    def each(self, image: Float[Tensor, "B C H W"]) -> Float[Tensor, "M B K"]:
+        """The logits of each member, where the network is a committee."""
+        image = self.normalise(image)
+        return self.net.each(image) if isinstance(self.net, Committee) else self.net(image)[None]
 
     def forward(self, image: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K"]:
         return self.net(self.normalise(image))
@@ -79,12 +85,12 @@ def build(config: Config, run: Run) -> Parts:
     """Read nothing that the plan knows: a run that is opened to predict needs no data."""
     about = run.decide("data", lambda: survey(config.data), "measured on the training split")
     pictures = PictureSplits(config.data, about=about, device=run.device)
-    make, head = MODELS[type(config.model)]
-    net = make(config.model, shape=tuple(about["shape"]), num_classes=len(about["classes"]))
+    nets = [_make(config, about) for _ in range(config.members)]
     optim_config = config.train.optim
     if config.model.start_from:
-        run.decide("start_from", lambda: _load(net, config.model.start_from, head), "given")
-        optim_config = _gradual(config, run, len(stages_of(net)))
+        run.decide("start_from", lambda: [_load(net, config) for net in nets], "given")
+        optim_config = _gradual(config, run, len(stages_of(nets[0])))
+    net = nets[0] if len(nets) == 1 else Committee(nets)
     model = run.place(Classifier(net, mean=about["mean"], std=about["std"]))
     remedy, weights = _balance(config, run, torch.tensor(about["counts"]))
     batches = Batches(
@@ -107,10 +113,21 @@ def build(config: Config, run: Run) -> Parts:
     )
 
 
-def _load(net: nn.Module, path: str, head: str) -> dict[str, Any]:
+def _make(config: Config, about: dict[str, Any]) -> nn.Module:
+    """One network of the kind that the config names."""
+    make, _ = MODELS[type(config.model)]
+    return make(config.model, shape=tuple(about["shape"]), num_classes=len(about["classes"]))
+
+
+def _load(net: nn.Module, config: Config) -> dict[str, Any]:
     """Start from public weights; what the plan says of it."""
-    loaded = start_from(net, path, head=head)
-    return {"file": path, "tensors": len(loaded.loaded), "new_head": list(loaded.skipped_head)}
+    _, head = MODELS[type(config.model)]
+    loaded = start_from(net, config.model.start_from, head=head)
+    return {
+        "file": config.model.start_from,
+        "tensors": len(loaded.loaded),
+        "new_head": list(loaded.skipped_head),
+    }
 
 
 def _gradual(config: Config, run: Run, stages: int) -> OptimConfig:
@@ -151,7 +168,7 @@ def stream(config: Config, parts: Parts, run: Run) -> Iterator[Batch]:
 
 
 def loss(config: Config, parts: Parts, batch: Batch) -> Loss:
-    """Cross-entropy or focal loss; the capsule network has its own."""
+    """Cross-entropy or focal loss, for each member of a committee; the capsule network has its own."""
     net, label = parts.model.net, batch["label"]
     if isinstance(net, Capsnet):
         image = parts.model.normalise(batch["image"])
@@ -160,16 +177,23 @@ def loss(config: Config, parts: Parts, batch: Batch) -> Loss:
         )
         logits = capsules.norm(dim=2)  # (B, K, D) -> (B, K)
     else:
-        logits = parts.model(batch["image"])
-        target = batch.get("target", label)
-        if config.imbalance == "focal":
-            total, _ = focal_sum(logits, target, gamma=config.focal_gamma)
-        else:
-            smoothing = config.label_smoothing
-            total, _ = cross_entropy_sum(
-                logits, target, class_weights=parts.class_weights, label_smoothing=smoothing
-            )
+        each = parts.model.each(batch["image"])  # (M, B, K)
+        total = sum(_cost(config, parts, logits, batch) for logits in each) / len(each)
+        logits = each.softmax(dim=2).mean(dim=0)
     return Loss(total, len(label), {"accuracy": (logits.argmax(1) == label).sum()})
+
+
+def _cost(config: Config, parts: Parts, logits: Float[Tensor, "B K"], batch: Batch) -> Float[Tensor, ""]:
+    """The loss of one network, summed over the batch."""
+    target = batch.get("target", batch["label"])
+    if config.imbalance == "focal":
+        total, _ = focal_sum(logits, target, gamma=config.focal_gamma)
+    else:
+        smoothing = config.label_smoothing
+        total, _ = cross_entropy_sum(
+            logits, target, class_weights=parts.class_weights, label_smoothing=smoothing
+        )
+    return total
 
 
 def evaluate(config: Config, parts: Parts, run: Run, split: Split) -> dict[str, float]:

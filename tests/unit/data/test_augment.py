@@ -48,6 +48,7 @@ EVERYTHING = {
     "rotate_degrees": 15.0,
     "shear_degrees": 5.0,
     "scale_range": (0.9, 1.2),
+    "aspect_range": (0.8, 1.3),
     "brightness": 0.3,
     "contrast": 0.3,
     "saturation": 0.3,
@@ -152,6 +153,14 @@ def test_scale_fills_its_range():
     assert x.min() / 10 == pytest.approx(0.8, abs=0.05)
     assert x.max() / 10 == pytest.approx(1.6, abs=0.05)
     assert x.mean() / 10 == pytest.approx(1.2, abs=0.05)
+
+
+def test_aspect_stretches_one_side_and_shrinks_the_other():
+    x, y = centroids_xy(run(dots(2000, 61, row=20, column=40), aspect_range=(0.5, 2.0)))
+    torch.testing.assert_close((x * y).abs(), torch.full_like(x, 100.0), rtol=0.05, atol=0)
+    ratio = (x / y).abs()
+    assert ratio.min() == pytest.approx(0.5, abs=0.05)
+    assert ratio.max() == pytest.approx(2.0, abs=0.1)
 
 
 def test_shear_fills_its_range_and_keeps_the_middle_row():

@@ -43,7 +43,7 @@ def mapped(count, *, rotate=0.0, shear=0.0, scale=1.0, mirror=(False, False)):
     return backward_map(
         rotate_radians=torch.full((count,), math.radians(rotate)),
         shear_radians=torch.full((count,), math.radians(shear)),
-        scale=torch.full((count,), scale),
+        scale_xy=torch.full((count, 2), scale),
         mirror_xy=torch.tensor([mirror]).expand(count, 2),
     )
 

@@ -37,7 +37,9 @@ def test_lossless_grey_comes_back_in_one_channel_or_three(kind):
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP", "JPEG2000", "AVIF"])
 def test_lossy_formats_come_back_nearly(kind):
     smooth = np.tile(np.linspace(0, 255, 32, dtype=np.uint8)[:, None, None], (1, 32, 3))
-    found = read_picture(encode(smooth, kind, quality=95) if kind != "JPEG2000" else encode(smooth, kind), name="a")
+    found = read_picture(
+        encode(smooth, kind, quality=95) if kind != "JPEG2000" else encode(smooth, kind), name="a"
+    )
     assert np.abs(found.astype(int) - smooth).max() <= 8
 
 
@@ -48,7 +50,9 @@ def test_colour_becomes_grey_by_its_luma():
 
 def test_one_bit_is_black_and_white():
     bits = GREY > 127
-    assert np.array_equal(read_picture(encode(Image.fromarray(bits)), name="a", channels=1)[:, :, 0], bits * 255)
+    assert np.array_equal(
+        read_picture(encode(Image.fromarray(bits)), name="a", channels=1)[:, :, 0], bits * 255
+    )
 
 
 def test_a_palette_is_looked_up():
@@ -114,7 +118,13 @@ def test_numbers_that_are_none_are_refused():
 
 @pytest.mark.parametrize(
     ("mark", "turned"),
-    [(1, COLOUR), (3, COLOUR[::-1, ::-1]), (6, np.rot90(COLOUR, -1)), (8, np.rot90(COLOUR)), (2, COLOUR[:, ::-1])],
+    [
+        (1, COLOUR),
+        (3, COLOUR[::-1, ::-1]),
+        (6, np.rot90(COLOUR, -1)),
+        (8, np.rot90(COLOUR)),
+        (2, COLOUR[:, ::-1]),
+    ],
 )
 def test_the_exif_mark_turns_a_picture_upright(mark, turned):
     exif = Image.Exif()
@@ -183,7 +193,10 @@ def test_a_bomb_is_refused_by_its_header(width, height):
 
 
 def test_a_bomb_is_refused_where_warnings_are_only_printed():
-    with warnings.catch_warnings(action="ignore"), pytest.raises(InputError, match=r"got 110\.0 .*GR-DATA-006"):
+    with (
+        warnings.catch_warnings(action="ignore"),
+        pytest.raises(InputError, match=r"got 110\.0 .*GR-DATA-006"),
+    ):
         read_picture(png_header(11_000, 10_000), name="bomb.png")
 
 
@@ -219,7 +232,9 @@ def test_stretch_uses_the_whole_picture():
 
 def test_shrinking_averages():
     checks = (np.indices((64, 64)).sum(axis=0) % 2 * 255).astype(np.uint8)[:, :, None]
-    assert np.abs(resize(checks, 8).astype(int) - 127).max() <= 3  # taking every 8th pixel would give 0 or 255
+    assert (
+        np.abs(resize(checks, 8).astype(int) - 127).max() <= 3
+    )  # taking every 8th pixel would give 0 or 255
 
 
 @pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
@@ -230,7 +245,9 @@ def test_a_picture_of_the_right_size_stays_as_it_is(fit):
 
 
 def test_statistics_are_those_of_the_floats():
-    images = torch.from_numpy(np.stack([noise(8, 9, seed=seed) for seed in range(5)]).transpose(0, 3, 1, 2).copy())
+    images = torch.from_numpy(
+        np.stack([noise(8, 9, seed=seed) for seed in range(5)]).transpose(0, 3, 1, 2).copy()
+    )
     images[:, 1] //= 3
     mean, std = channel_statistics(images)
     values = images.double() / 255

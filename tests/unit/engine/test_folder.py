@@ -298,6 +298,18 @@ def test_a_run_that_another_process_trains_is_left_alone(
     assert folder.execute(forecaster.JOB, out)["steps"] == 12
 
 
+def test_an_error_of_the_job_is_not_taken_for_the_folders(tmp_path: Path) -> None:
+    """A file of the data that is not there says so itself; the lock of the run does not hide it."""
+    out = begun(tmp_path / "run")
+
+    def step(*_: Any) -> None:
+        (tmp_path / "absent.csv").read_text()
+
+    with pytest.raises(FileNotFoundError, match=r"absent\.csv"):
+        folder.execute(replace(forecaster.JOB, step=step), out)
+    assert folder.execute(forecaster.JOB, out)["steps"] == 12, "the lock is free again"
+
+
 def test_all_checkpoints_damaged_is_an_error(tmp_path: Path) -> None:
     out = begun(tmp_path / "run")
     folder.execute(forecaster.JOB, out, watch=halting(8))
