@@ -26,6 +26,11 @@ PAIRS = {
     ("images", "labels"): "train",
 }
 READ = {"classes", *(name for pair in PAIRS for name in pair)}
+# What NumPy and zipfile raise for files that are cut short, damaged, or not what their headers say.
+UNREADABLE = (
+    *(ValueError, OSError, EOFError, MemoryError, NotImplementedError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 
 
 def read_npz(path: Path, form: PictureForm, *, classes: tuple[str, ...] | None = None) -> PictureSet:
@@ -60,7 +65,7 @@ def _load(path: Path) -> dict[str, Shaped[np.ndarray, "..."]]:
     try:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in names}
-    except (ValueError, OSError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+    except UNREADABLE as error:
         raise InputError(
             "GR-DATA-030",
             where=str(path),

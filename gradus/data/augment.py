@@ -80,6 +80,8 @@ class AugmentConfig:
     """Blend pairs of images and labels by shares from Beta(alpha, alpha)."""
     cutmix_alpha: NotNegative = 0.0
     """Paste boxes between pairs of images, areas from Beta(alpha, alpha); with mixup, in half the batches."""
+    mix_probability: Share = 1.0
+    """Share of the images that mixup or CutMix touches."""
 
 
 def augment(images: Images, config: AugmentConfig, *, generator: torch.Generator) -> Images:
@@ -123,6 +125,9 @@ def mix(
     if not config.mixup_alpha and not config.cutmix_alpha:
         return images, targets
     kept = _kept(images, config, generator)
+    if config.mix_probability < 1.0:
+        spared = _uniform(images, 0.0, 1.0, generator) >= config.mix_probability
+        kept = kept.masked_fill(spared[:, None, None, None], 1.0)
     share = kept.mean(dim=(2, 3))  # (B, 1, H, W) -> (B, 1): of a box, the area that lies inside
     partner = torch.randperm(len(images), generator=generator, device=generator.device).to(images.device)
     mixed = torch.lerp(images[partner], images, kept.to(images.dtype))

@@ -1,10 +1,10 @@
 """Leaks: pictures of one split that are in another as well, the same to the byte or almost.
 
-Two pictures are near duplicates if their values correlate at ``similarity`` or above. At 0.995 brightness,
-contrast, light recompression or a small mark does not hide one, and things that only look alike are rarely taken
-for one; a shift, a crop or heavy recompression falls below. All such pairs are found, not only likely ones: for
-centred pictures of length 1, a correlation s is a distance of sqrt(2 - 2 s), and a projection, here to 8 x 8
-thumbnails, makes no distance longer. So pairs whose thumbnails are farther apart need no second look.
+Two pictures are near duplicates if their values correlate at ``similarity`` or above. At 0.995 a change of
+brightness or contrast or a light recompression does not hide one, and things that only look alike are rarely
+taken for one; a shift, a crop or a heavy recompression falls below. All such pairs are found, not only likely
+ones: for centred pictures of length 1, a correlation s is a distance of sqrt(2 - 2 s), and a projection, here
+to 8 x 8 thumbnails, makes no distance longer. So a pair with thumbnails farther apart needs no second look.
 
 Letters: N earlier pictures, M later pictures, C channels, H height, W width, F thumbnail values.
 """

@@ -121,7 +121,7 @@ def refuse_hostile(members: list[zipfile.ZipInfo], where: str) -> None:
     for info in members:
         name = info.filename
         path = PurePosixPath(name.replace("\\", "/"))
-        if path.is_absolute() or ".." in path.parts or (path.parts and path.parts[0].endswith(":")):
+        if not path.parts or path.is_absolute() or ".." in path.parts or path.parts[0].endswith(":"):
             raise _refused(where, name, "names inside the archive", "one that leads out of it")
         if stat.S_ISLNK(info.external_attr >> 16):
             raise _refused(where, name, "files", "a link")

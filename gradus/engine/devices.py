@@ -29,6 +29,12 @@ class World:
             for t, summed in zip(alike, flat.split([t.numel() for t in alike]), strict=True):
                 t.copy_(summed.view_as(t))
 
+    def union(self, names: list[str]) -> list[str]:
+        """The names that any process has, in one order for all."""
+        gathered: list[list[str]] = [[]] * self.size
+        dist.all_gather_object(gathered, names)
+        return list(dict.fromkeys(name for some in gathered for name in some))
+
     def wait(self) -> None:
         """Return when every process has come here."""
         if self.size > 1:

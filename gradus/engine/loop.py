@@ -194,6 +194,8 @@ def prepare(parts: Any, run: Run) -> None:
         module.eval()
         if run.plan.decisions.get("channels_last", {}).get("value"):
             module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            for optim in optims_of(parts):
+                optim.lay_out()
         if run.train.compile:
             module.compile()
     run.use_precision(run.plan.decisions.get("precision", {}).get("value", "fp32"), optims_of(parts))

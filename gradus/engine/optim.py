@@ -148,6 +148,13 @@ class Optim:
         tensors = [tensor for _, tensor in self._averaged_tensors()]
         torch._foreach_lerp_(list(self.average.values()), tensors, weight=1.0 - decay)
 
+    @torch.no_grad()
+    def lay_out(self) -> None:
+        """Give the average the memory layout that the module has now; a change of it makes every step slower."""
+        for name, tensor in self._averaged_tensors():
+            if name in self.average:
+                self.average[name] = _laid_out_as(tensor, self.average[name])
+
     @contextmanager
     def averaged(self) -> Iterator[None]:
         """Within this block the module holds the averaged weights, if they are kept."""

@@ -211,7 +211,8 @@ class Run:
         return {name: mean for name, mean in means.items() if mean is not None}
 
     def _sum_over_processes(self) -> None:
-        for name, (totals, counts) in self._sums.items():
+        for name in self.world.union(list(self._sums)):  # a process without rows has logged nothing
+            totals, counts = self._sums.get(name, ([], []))
             pair = torch.stack([_sum(totals, self.device), _sum(counts, self.device)])
             self.world.sum_([pair])
             self._sums[name] = ([pair[0]], [pair[1]])
@@ -255,7 +256,10 @@ def rows_of(batch: Batch) -> int:
 
 
 def _split(batch: Batch, pieces: int, world: World) -> Iterator[Batch]:
-    """This process's pieces of a batch: equal runs of rows, none empty."""
+    """This process's pieces of a batch: equal runs of rows, none empty; one that is not split is everyone's."""
+    if pieces == 1:
+        yield batch
+        return
     rows = rows_of(batch)
     each = pieces // world.size
     for piece in range(world.rank * each, (world.rank + 1) * each):

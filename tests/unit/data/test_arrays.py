@@ -188,6 +188,17 @@ def test_broken_files_are_named(tmp_path):
             read_npz(path, PictureForm())
 
 
+def test_a_packing_that_is_not_known_is_named(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, images=IMAGES, labels=LABELS)
+    content = bytearray(path.read_bytes())
+    for mark, place in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        content[content.index(mark) + place] = 97
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.npz.*compression method is not supported.*GR-DATA-030"):
+        read_npz(path, PictureForm())
+
+
 def test_an_array_that_declares_more_than_it_holds_is_refused(tmp_path):
     path = tmp_path / "a.npz"
     np.savez(path, images=IMAGES, labels=LABELS)  # uncompressed: the header is there as text

@@ -209,6 +209,13 @@ def test_a_name_that_leads_out_is_refused(tmp_path, name):
         read_folders(path, FORM)
 
 
+def test_a_member_without_a_name_is_refused(tmp_path):
+    path = write_zip(tmp_path / "set.zip", FLAT)
+    set_in_list(path, "cat/2.png", 46, b"\0")  # names end at a zero
+    with pytest.raises(InputError, match=r"set\.zip.*GR-DATA-026"):
+        read_folders(path, FORM)
+
+
 def test_a_link_in_an_archive_is_refused(tmp_path):
     path = write_zip(tmp_path / "set.zip", FLAT)
     link = zipfile.ZipInfo("cat/link.png")

@@ -43,10 +43,9 @@ def brighter(image):
     return (image.float() * 0.8 + 30).to(torch.uint8)
 
 
-def marked(image):
-    image = image.clone()
-    image[:, :1, :2] = 255
-    return image
+def coarser(image):
+    """In steps of 8."""
+    return image // 8 * 8
 
 
 def altered(image):
@@ -71,7 +70,7 @@ def test_the_same_bytes_are_exact():
     assert find_same(train.images, test.images).tolist() == [-1, 3, 7]
 
 
-@pytest.mark.parametrize("change", [lambda p: jpeg(p, 90), brighter, marked])
+@pytest.mark.parametrize("change", [lambda p: jpeg(p, 90), brighter, coarser])
 def test_what_was_changed_a_little_is_near(change):
     leaks = find_leaks({"train": pictures(*TRAIN), "test": pictures(scene(50), change(TRAIN[5]))})
     assert leaks.exact == ()

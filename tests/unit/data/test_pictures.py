@@ -7,6 +7,8 @@ import zlib
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from gradus.core.errors import InputError
@@ -169,6 +171,26 @@ def test_a_damaged_pixel_stream_is_named():
     content[3000:3100] = bytes(100)
     with pytest.raises(InputError, match="GR-DATA-005"):
         read_picture(bytes(content), name="a")
+
+
+FILES = [encode(noise(20, 30), kind) for kind in ("PNG", "JPEG", "GIF", "BMP", "WEBP", "PPM")]
+
+
+@settings(deadline=None)
+@given(
+    content=st.sampled_from(FILES),
+    changes=st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), max_size=5),
+    end=st.integers(1, 10**6),
+)
+def test_damage_is_read_or_named_and_nothing_else(content, changes, end):
+    damaged = bytearray(content)
+    for place, value in changes:
+        damaged[place % min(300, len(damaged))] = value
+    try:
+        named, channels = "a", read_picture(bytes(damaged[:end]), name="a").shape[2]
+    except InputError as error:
+        named, channels = error.where, 3
+    assert (named, channels) == ("a", 3)
 
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path):

@@ -92,10 +92,13 @@ def test_a_byte_that_is_no_text_costs_at_most_its_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize("step", [0, 2, 3])
 def test_a_cut_drops_what_lies_ahead_and_that_it_ended(tmp_path: Path, step: int) -> None:
     path = tmp_path / "journal.jsonl"
-    write(path, *story(3))
+    ending = facts.Evaluated(3, "test", {"mse": 0.5}, 0.1)
+    write(path, *story(3), facts.Evaluated(3, "validation", {"mse": 0.4}, 0.1), ending)
     before = read_journal(path)
     cut_journal(path, step)
-    assert read_journal(path) == [row for row in before if row["step"] <= step and row["fact"] != "ended"]
+    ends = [before[-3], before[-1]]
+    assert [row["fact"] for row in ends] == ["ended", "evaluated"]
+    assert read_journal(path) == [row for row in before if row["step"] <= step and row not in ends]
 
 
 def test_a_cut_that_is_killed_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

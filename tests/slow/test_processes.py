@@ -1,0 +1,95 @@
+"""Several processes that share every batch give the weights of one."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from gradus.core.files import read_json
+from gradus.engine.checkpoint import Checkpoints
+from gradus.engine.contract import tensors_in
+from gradus.engine.journal import read_journal
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+# Adam turns the rounding of a gradient near zero into a step of full length: momentum keeps what differs small.
+COMMON = {"steps": 12, "evaluate_every": 3, "log_every": 1, "optim": {"algorithm": "momentum", "weight_decay": 0.01}}
+
+
+def train(name: str, out: Path, *, processes: int, **settings: Any) -> list[dict[str, Any]]:
+    """The results of each process, all of which must end well and soon."""
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    command = [sys.executable, *(launcher if processes > 1 else []), "-m", "tests.slow.drive"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*command, name, str(out), json.dumps(COMMON | settings)],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return [read_json(out / f"rank-{rank}.json") for rank in range(processes)]
+
+
+def weights(out: Path) -> dict[str, torch.Tensor]:
+    content = Checkpoints(out / "checkpoints").load()
+    assert content is not None
+    return tensors_in({name: content[name] for name in ("model", "policy", "critic", "generator") if name in content})
+
+
+def assert_alike(tmp_path: Path, name: str, *, processes: int = 2, **settings: Any) -> None:
+    (one,) = train(name, tmp_path / "one", processes=1, **settings)
+    several = train(name, tmp_path / "several", processes=processes, **settings)
+    ours, theirs = weights(tmp_path / "one"), weights(tmp_path / "several")
+    assert ours.keys() == theirs.keys()
+    for key, tensor in ours.items():
+        torch.testing.assert_close(theirs[key], tensor, rtol=1e-6, atol=1e-6, msg=lambda text, key=key: f"{key}: {text}")
+    for result in several:
+        assert result["metrics"] == pytest.approx(one["metrics"], abs=1e-4)
+        assert result["steps"] == one["steps"]
+    journals = [read_journal(tmp_path / out / "journal.jsonl") for out in ("one", "several")]
+    lines = [[row["values"] for row in rows if row["fact"] == "measured"] for rows in journals]
+    for mine, its in zip(*lines, strict=True):
+        assert its == pytest.approx(mine | {"memory_gib": its["memory_gib"]}, rel=1e-4, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["toy_labeller", "toy_gan", "toy_actor_critic", "toy_preference"])
+def test_two_processes_are_one(tmp_path: Path, name: str) -> None:
+    assert_alike(tmp_path, name)
+
+
+def test_counts_that_a_mask_makes_unequal(tmp_path: Path) -> None:
+    assert_alike(tmp_path, "toy_labeller", processes=3, micro_batches=2, batch=7)
+
+
+def test_a_batch_smaller_than_the_processes(tmp_path: Path) -> None:
+    assert_alike(tmp_path, "toy_labeller", processes=3, batch=2, log_every=5)
+
+
+def test_a_batch_of_one_leaves_a_process_without_work(tmp_path: Path) -> None:
+    assert_alike(tmp_path, "toy_labeller", batch=1)
+
+
+def test_a_batch_that_cannot_be_split_is_learnt_by_all(tmp_path: Path) -> None:
+    assert_alike(tmp_path, "whole")
+
+
+def test_the_best_is_kept_by_all(tmp_path: Path) -> None:
+    assert_alike(tmp_path, "toy_labeller", keep="best", patience=2)
+
+
+def test_what_is_timed_is_settled_once_for_all(tmp_path: Path) -> None:
+    """The first process would choose a large batch and the second a small one, left to themselves."""
+    first, second = train("uneven", tmp_path / "run", processes=2, batch="auto", rate="auto", precision="auto")
+    for name in ("metrics", "precision", "steps"):
+        assert first[name] == second[name]
+    assert read_json(tmp_path / "run" / "plan.json")["batch"]["value"] > 8
