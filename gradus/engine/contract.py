@@ -288,14 +288,13 @@ CHECKS: dict[str, Callable[[Subject], str]] = {
 
 def tensors_in(state: Any, path: str = "") -> dict[str, Tensor]:
     """Every tensor of a nested state by its path; numbers count as tensors."""
-    if isinstance(state, dict):
+    if isinstance(state, dict | list | tuple):
+        items = state.items() if isinstance(state, dict) else enumerate(state)
         return {
-            k: t
-            for key, item in state.items()
-            for k, t in tensors_in(item, f"{path}.{key}".strip(".")).items()
+            k: t for key, item in items for k, t in tensors_in(item, f"{path}.{key}".strip(".")).items()
         }
     if isinstance(state, bool | int | float):
-        return {path: torch.tensor(float(state))}
+        return {path: torch.tensor(state, dtype=torch.float64 if isinstance(state, float) else torch.int64)}
     return {path: state.detach().clone()} if isinstance(state, Tensor) else {}
 
 
@@ -304,7 +303,10 @@ def differing(one: dict[str, Tensor], other: dict[str, Tensor]) -> list[str]:
     return sorted(
         n
         for n in one.keys() | other.keys()
-        if n not in one or n not in other or not torch.equal(one[n], other[n])
+        if n not in one
+        or n not in other
+        or one[n].dtype != other[n].dtype
+        or not torch.equal(one[n], other[n])
     )
 
 

@@ -213,6 +213,9 @@ DAMAGES: dict[str, Callable[[Path], Any]] = {
     "state gone": lambda f: (f / "state.json").unlink(),
     "state empty": lambda f: (f / "state.json").write_bytes(b""),
     "state cut short": lambda f: (f / "state.json").write_bytes((f / "state.json").read_bytes()[:-40]),
+    "another number in the state": lambda f: (f / "state.json").write_text(
+        (f / "state.json").read_text().replace('"step": 2', '"step": 9').replace('"step": 1', '"step": 9')
+    ),
     "a bit of the state": lambda f: flip(f / "state.json", place=0.7),
     "state not text": lambda f: (f / "state.json").write_bytes(b"\xff\xfe\x00"),
     "state of another kind": lambda f: (f / "state.json").write_text("[1, 2]"),

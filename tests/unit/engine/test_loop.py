@@ -333,6 +333,7 @@ def test_a_resumed_run_ends_on_the_same_bits(tmp_path: Path, kind: str, cut: int
     losses = [fact.values["loss"] for fact in told if isinstance(fact, Measured)]
     halves = [fact.values["loss"] for fact in told_first + told_second if isinstance(fact, Measured)]
     assert halves == losses
+    assert whole.parts.optim.learning == len(whole.parts.optim.stages), "every stage has joined by now"
     assert whole.best == second.best
 
 

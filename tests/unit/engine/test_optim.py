@@ -219,7 +219,6 @@ def test_max_norm_scales_back_long_rows_only(layer: nn.Linear | nn.Conv2d) -> No
 
 def test_average_follows_weights_and_statistics() -> None:
     model = nn.Sequential(nn.Linear(5, 7), nn.BatchNorm1d(7), nn.Linear(7, 3))
-    model.train()
     optim = Optim(model, train_config(ema=0.8))
     followed = {n: t.detach().clone() for n, t in model.state_dict().items() if t.is_floating_point()}
     model.train()
@@ -355,6 +354,7 @@ def prepared(config: TrainConfig, *, channels_last: bool) -> tuple[Convolutions,
     optim = Optim(model, config)
     if channels_last:
         model.to(memory_format=torch.channels_last)
+        optim.lay_out()
     return model, optim
 
 
@@ -386,6 +386,16 @@ def test_state_comes_back_to_the_bit(algorithm: Any, channels_last: bool) -> Non
     assert optim.updates == optim_again.updates == 8
 
 
+def test_what_was_learnt_since_is_forgotten() -> None:
+    """The best checkpoint may be from before a stage joined: it has no moments for it."""
+    model = network()
+    optim = Optim(model, train_config(algorithm="adam"))
+    fresh = deepcopy(optim.state_dict())
+    train(model, optim, steps=3)
+    optim.load_state_dict(fresh)
+    assert optim.state_dict()["moments"] == {}
+
+
 def test_channels_last_computes_what_contiguous_does() -> None:
     results = []
     for channels_last in (False, True):
@@ -394,6 +404,17 @@ def test_channels_last_computes_what_contiguous_does() -> None:
         results.append(weights(model))
     for one, other in zip(*results, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_the_average_is_laid_out_like_the_weights() -> None:
+    """A mixed pair costs the foreach kernels their speed, and would swap the layouts at each evaluation."""
+    model, optim = prepared(train_config(ema=0.9), channels_last=True)
+    wanted = {n: t.clone() for n, t in optim.average.items()}
+    assert optim.average["conv.weight"].is_contiguous(memory_format=torch.channels_last)
+    with optim.averaged():
+        assert model.conv.weight.is_contiguous(memory_format=torch.channels_last)
+        for name, tensor in wanted.items():
+            assert torch.equal(model.get_parameter(name) if "running" not in name else tensor, tensor)
 
 
 # -- half precision ----------------------------------------------------------------------------------------

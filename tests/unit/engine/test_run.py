@@ -126,6 +126,17 @@ def test_a_batch_with_nothing_to_learn_from_moves_nothing_and_logs_nothing(
     assert run.drain() == {}, "a mean over nothing is no line of the journal, and no reason to stop a run"
 
 
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_a_count_may_be_less_than_one(pieces: int) -> None:
+    """Items can have weights, and small ones."""
+    model, optim = new_model()
+    batch = batch_of(10)
+    wanted = hand_step(model, batch)
+    light = lambda piece: Loss(0.01 * squares(model)(piece).total, torch.tensor(0.01) * rows_of(piece))  # noqa: E731
+    new_run(micro_batches=pieces).update(optim, light, batch)
+    assert_close(model, wanted)
+
+
 def test_whole_batches_are_not_split() -> None:
     model, optim = new_model()
     seen = []
@@ -299,11 +310,13 @@ def test_aside_leaves_training_as_it_was() -> None:
             asides.append((draw(run, "a"), draw(run, "only here"), torch.rand(3).tolist()))
             with run.aside("inner"):
                 inner = draw(run, "a")
+            after = draw(run, "after")
             run.log("score", 1.0)
     with pytest.raises(ValueError, match="bad"), run.aside("evaluate"):
         raise ValueError("bad")
     assert asides[0] == asides[1], "every evaluation starts from the same numbers"
     assert len({tuple(inner), tuple(asides[0][0]), tuple(first[0])}) == 3
+    assert after != draw(new_run(), "after"), "after an inner one the outer purpose holds again"
     assert torch.equal(torch.get_rng_state(), before)
     assert draw(run, "a") == draw(plain, "a")
     assert set(run.state_dict()["states"]) == set(plain.state_dict()["states"])
@@ -379,16 +392,21 @@ def test_running_out_of_memory_halves_the_pieces_and_keeps_the_update(kind: str,
     assert run.drain()["loss"] == pytest.approx(error, rel=1e-5), "the failed attempts are not counted"
 
 
-@pytest.mark.parametrize(("rows", "whole", "got"), [(5, False, "1 item"), (1, False, "1 item"), (5, True, "5 items")])
-def test_what_cannot_be_split_further_is_an_error(rows: int, whole: bool, got: str) -> None:
+@pytest.mark.parametrize(
+    ("rows", "whole", "got", "halvings"),
+    [(4, False, "1 item", 2), (5, False, "1 item", 3), (1, False, "1 item", 0), (5, True, "5 items", 0)],
+)
+def test_what_cannot_be_split_further_is_an_error(rows: int, whole: bool, got: str, halvings: int) -> None:
     model, optim = new_model()
-    run = new_run()
+    run, found = new_run(), []
+    run.listeners.add(Found, found.append)
     run.step = 12
     loss = hungry(model, holds=0, error=OUT_OF_MEMORY["cuda"])
     with pytest.raises(InputError, match="GR-RUN-004") as caught:
         run.update(optim, loss, batch_of(rows), whole=whole)
     assert caught.value.where == "step 12"
     assert got in caught.value.got
+    assert len(found) == halvings
     assert isinstance(caught.value.__cause__, torch.OutOfMemoryError)
 
 
