@@ -51,7 +51,7 @@ class AugmentConfig:
     crop_padding_pixels: Whole = 0
     """Crop at a random place after mirroring this many pixels around the border."""
     translate_fraction: Fraction = 0.0
-    """Largest shift as a share of the side; in whole pixels, at least one, unless pictures are also warped."""
+    """Largest shift as a share of the side; in whole pixels, at least one, unless pictures are warped."""
     rotate_degrees: Annotated[float, Within(low=0.0, high=180.0)] = 0.0
     """Largest rotation to either side."""
     shear_degrees: Annotated[float, Within(low=0.0, below=90.0)] = 0.0

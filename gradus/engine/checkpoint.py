@@ -35,7 +35,7 @@ class Checkpoints:
         self._failure: BaseException | None = None
 
     def save(self, step: int, state: dict[str, Any], *, best: bool = False) -> None:
-        """Copy ``state`` (by part) and write it in the background; raise what went wrong with the last one."""
+        """Copy ``state`` (by part) and write it in the background; raise what went wrong last time."""
         self.wait()
         parts = {name: _separate(value) for name, value in state.items()}
         self._writer = threading.Thread(

@@ -290,9 +290,7 @@ def tensors_in(state: Any, path: str = "") -> dict[str, Tensor]:
     """Every tensor of a nested state by its path; numbers count as tensors."""
     if isinstance(state, dict | list | tuple):
         items = state.items() if isinstance(state, dict) else enumerate(state)
-        return {
-            k: t for key, item in items for k, t in tensors_in(item, f"{path}.{key}".strip(".")).items()
-        }
+        return {k: t for key, item in items for k, t in tensors_in(item, f"{path}.{key}".strip(".")).items()}
     if isinstance(state, bool | int | float):
         return {path: torch.tensor(state, dtype=torch.float64 if isinstance(state, float) else torch.int64)}
     return {path: state.detach().clone()} if isinstance(state, Tensor) else {}
@@ -391,7 +389,7 @@ def _check_future(deployed: Deployable, outputs: dict[str, Tensor]) -> None:
                 past = past.reshape([-1 if place == axis else 1 for place in range(value.ndim)])
                 changed[name] = _scrambled(value, past.expand(value.shape))
                 if torch.equal(changed[name], value):
-                    raise Broken(f"the example of {name} has one value everywhere: no other future can be made")
+                    raise Broken(f"the example of {name} has one value everywhere: it allows no other future")
                 later = _outputs(deployed, changed)
                 for key, output in outputs.items():
                     if not torch.allclose(

@@ -51,7 +51,7 @@ def read_journal(path: Path) -> list[dict[str, Any]]:
 
 
 def cut_journal(path: Path, step: int) -> None:
-    """Drop what lies after ``step``, where a resumed run goes on, and an end: the journal then tells one story."""
+    """Drop what lies after ``step``, where a resumed run goes on, and an end: one story is left."""
     before = [row for row in read_journal(path) if row["step"] <= step]
     rows = [row for row in before if row["fact"] != "ended" and row.get("split") != "test"]
     write_bytes(path, "".join(json.dumps(row) + "\n" for row in rows).encode())

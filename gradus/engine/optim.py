@@ -143,14 +143,14 @@ class Optim:
 
     @torch.no_grad()
     def _follow(self, decay: float) -> None:
-        """Move the average towards the weights; at first a plain mean, so that early weights do not linger."""
+        """Move the average towards the weights; at first a plain mean, so early weights do not linger."""
         decay = min(decay, self.updates / (self.updates + 9.0))
         tensors = [tensor for _, tensor in self._averaged_tensors()]
         torch._foreach_lerp_(list(self.average.values()), tensors, weight=1.0 - decay)
 
     @torch.no_grad()
     def lay_out(self) -> None:
-        """Give the average the memory layout that the module has now; a change of it makes every step slower."""
+        """Give the average the memory layout that the module has now; two layouts make every step slow."""
         for name, tensor in self._averaged_tensors():
             if name in self.average:
                 self.average[name] = _laid_out_as(tensor, self.average[name])
@@ -246,8 +246,8 @@ def stages_of(module: nn.Module) -> list[list[str]]:
 def _modules_that_train(module: nn.Module, frozen: set[str]) -> list[dict[str, Any]]:
     """The attribute tables of the modules to switch to train mode: all but those whose parameters are frozen.
 
-    A module without parameters (dropout, a norm without scale) goes with the one around it. Writing ``training``
-    into the table is what ``Module.train`` does, without its walk over the tree.
+    A module without parameters (dropout, a norm without scale) goes with the one around it. Writing
+    ``training`` into the table is what ``Module.train`` does, without its walk over the tree.
     """
     tables, resting = [], set()
     for prefix, inner in module.named_modules():  # a module comes after the one around it

@@ -145,7 +145,8 @@ def range_test(job: Job, config: Any, device: torch.device) -> tuple[float, str]
     """
     with _fixed_rate(config.train) as train:
         scratch = Scratch(job, replace(config, train=train), device)
-    rates, losses = [], []
+    rates: list[float] = []
+    losses: list[float] = []
     smooth = 0.0
     for place in range(RANGE_STEPS):
         rate = RANGE[0] * (RANGE[1] / RANGE[0]) ** (place / (RANGE_STEPS - 1))

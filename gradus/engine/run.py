@@ -28,8 +28,8 @@ class Run:
     """What the engine lends to a job: five verbs and the step.
 
     ``step``, ``rng(name)``, ``place(value)``, ``update(optim, loss_of, batch)``, ``log(name, total, count)``
-    and ``decide(name, value, reason)``. Autocast, micro-batches, several devices and running out of memory live
-    in ``update`` and nowhere else. ``folder`` is None for a scratch run that writes nothing.
+    and ``decide(name, value, reason)``. Autocast, micro-batches, several devices and running out of memory
+    live in ``update`` and nowhere else. ``folder`` is None for a scratch run that writes nothing.
     """
 
     def __init__(
@@ -256,7 +256,7 @@ def rows_of(batch: Batch) -> int:
 
 
 def _split(batch: Batch, pieces: int, world: World) -> Iterator[Batch]:
-    """This process's pieces of a batch: equal runs of rows, none empty; one that is not split is everyone's."""
+    """This process's pieces of a batch, equal runs of rows and none empty; a whole batch is everyone's."""
     if pieces == 1:
         yield batch
         return

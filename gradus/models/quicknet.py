@@ -7,7 +7,7 @@ arXiv 1502.03167.
 Departures: no whitening stem, plain rectifiers; a residual pair is rectified before the sum and not after it.
 Why it is quick: most channels stand where the picture is small already; every operator keeps the memory
 format that it is given, forward and backward (a mean over places written as ``x.mean((2, 3))`` hands back a
-gradient without one, and each layer below then reorders its tensors: 1.5 times slower in channels_last).
+gradient without one, and each layer below then reorders its tensors: slower in channels_last).
 Letters: B images, C channels, D channels out, H height, W width, K classes.
 """
 

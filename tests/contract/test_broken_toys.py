@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from gradus.core.errors import UsageError
 from gradus.data.batches import Batches
 from gradus.engine.contract import CHECKS, Broken, subject_of
-from gradus.engine.job import Job, Recipe, forever, supervised
+from gradus.engine.job import Job, Recipe, supervised
 from gradus.engine.loss import Loss
 from gradus.engine.optim import Optim
 from gradus.engine.run import Run
@@ -381,7 +381,9 @@ def padding_that_is_learnt_from() -> Job:
 
 def deploying(job: Job, module: Callable[[Any, Any], nn.Module]) -> Job:
     """The job, which deploys another module than the one that was trained."""
-    return replace(job, deploy=lambda config, parts: replace(job.deploy(config, parts), module=module(config, parts)))
+    return replace(
+        job, deploy=lambda config, parts: replace(job.deploy(config, parts), module=module(config, parts))
+    )
 
 
 def a_deployment_that_was_never_trained() -> Job:
@@ -455,7 +457,11 @@ BROKEN: list[tuple[Callable[[], Job], str, str]] = [
     (a_config_that_json_changes, "config_round_trip", "GR-CONFIG-002"),
     (a_config_out_of_range, "config_round_trip", "GR-CONFIG-003"),
     (a_build_that_ignores_the_seed, "builds_the_same_twice", "two seeds give the same weights"),
-    (weights_that_ignore_the_seed_among_parts_that_follow_it, "builds_the_same_twice", "two seeds give the same"),
+    (
+        weights_that_ignore_the_seed_among_parts_that_follow_it,
+        "builds_the_same_twice",
+        "two seeds give the same",
+    ),
     (a_build_with_randomness_of_its_own, "builds_the_same_twice", r"differ in model\.head\.bias"),
     (a_loss_of_the_wrong_size, "first_loss_is_blind", "expected between 0.6 and 0.8"),
     (a_loss_that_is_no_number, "first_loss_is_blind", "the first loss is inf"),

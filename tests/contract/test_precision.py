@@ -14,7 +14,13 @@ from gradus.engine.job import state_of
 from gradus.engine.journal import read_journal
 from tests.contract.toys import TOYS
 
-STEPS = {"toy_forecaster": 120, "toy_labeller": 120, "toy_gan": 300, "toy_actor_critic": 50, "toy_preference": 50}
+STEPS = {
+    "toy_forecaster": 120,
+    "toy_labeller": 120,
+    "toy_gan": 300,
+    "toy_actor_critic": 50,
+    "toy_preference": 50,
+}
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
@@ -28,8 +34,12 @@ def test_toy_learns_in_half_precision(tmp_path: Path, toy: str, precision: str) 
     assert job.headline.better(result["value"], result["baseline"])
     assert result["precision"] == precision
     assert read_json(tmp_path / "run" / "plan.json")["precision"] == {"value": precision, "reason": "given"}
-    lines = [row["values"] for row in read_journal(tmp_path / "run" / "journal.jsonl") if row["fact"] == "measured"]
-    assert all(math.isfinite(value) for line in lines for name, value in line.items() if name.endswith("loss"))
+    lines = [
+        row["values"] for row in read_journal(tmp_path / "run" / "journal.jsonl") if row["fact"] == "measured"
+    ]
+    assert all(
+        math.isfinite(value) for line in lines for name, value in line.items() if name.endswith("loss")
+    )
     opened = folder.open_run(job, tmp_path / "run")
     state = tensors_in(state_of(opened.parts))
     assert all(tensor.isfinite().all() for tensor in state.values())

@@ -1,4 +1,4 @@
-"""Toys under torch.compile: the same numbers as without, exact after a resume, train and eval mode kept apart."""
+"""Toys under torch.compile: the same numbers as without, exact after a resume, train and eval kept apart."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -69,7 +69,9 @@ def test_a_compiled_toy_is_the_toy_and_resumes_exactly(tmp_path: Path, toy: str)
     assert differing(whole, again) == []
     assert plain.keys() == whole.keys()
     for name, tensor in plain.items():
-        torch.testing.assert_close(whole[name], tensor, rtol=1e-3, atol=1e-4, msg=lambda text, name=name: f"{name}: {text}")
+        torch.testing.assert_close(
+            whole[name], tensor, rtol=1e-3, atol=1e-4, msg=lambda text, name=name: f"{name}: {text}"
+        )
 
 
 class Normed(nn.Module):
@@ -109,6 +111,8 @@ def test_a_compiled_module_knows_train_mode_from_eval_mode() -> None:
         own = model(inputs)
         parts.optim.average = {name: 2.0 * tensor for name, tensor in parts.optim.average.items()}
         with parts.optim.averaged():
-            assert not torch.allclose(model(inputs), own), "a graph must not remember the weights it was made with"
+            assert not torch.allclose(model(inputs), own), (
+                "a graph must not remember the weights it was made with"
+            )
         assert torch.equal(model(inputs), own)
     assert counters["stats"]["unique_graphs"] > 1

@@ -1,4 +1,4 @@
-"""A disk that fills up while a run trains: one clear error, no whole checkpoint lost, and on when there is room."""
+"""A disk that fills up while a run trains: one clear error, no whole checkpoint lost, and then on again."""
 
 import os
 import subprocess
@@ -24,7 +24,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     place.mkdir()
     if os.geteuid() != 0:
         pytest.skip("mounting a disk of one megabyte needs root")
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)], check=False, capture_output=True)
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)], check=False, capture_output=True
+    )
     if made.returncode != 0:
         pytest.skip(f"no disk can be mounted here: {made.stderr.decode().strip()}")
     yield place

@@ -22,7 +22,13 @@ from tests.contract.toys import TOYS
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-STEPS = {"toy_forecaster": 300, "toy_labeller": 300, "toy_gan": 300, "toy_actor_critic": 60, "toy_preference": 60}
+STEPS = {
+    "toy_forecaster": 300,
+    "toy_labeller": 300,
+    "toy_gan": 300,
+    "toy_actor_critic": 60,
+    "toy_preference": 60,
+}
 KILLS = (1, 3)  # in one run
 
 
@@ -81,5 +87,7 @@ def test_a_killed_run_ends_like_an_undisturbed_one(tmp_path: Path, toy: str) -> 
         assert differing(wanted, state(out)) == []
         assert story(out) == told
         for name in ("metrics", "value", "steps"):
-            assert read_json(out / "metrics.json")[name] == read_json(tmp_path / "whole" / "metrics.json")[name]
+            assert (
+                read_json(out / "metrics.json")[name] == read_json(tmp_path / "whole" / "metrics.json")[name]
+            )
         assert not list(out.glob("checkpoints/.step-*")), "nothing half written is left"

@@ -18,8 +18,13 @@ from gradus.engine.journal import read_journal
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-# Adam turns the rounding of a gradient near zero into a step of full length: momentum keeps what differs small.
-COMMON = {"steps": 12, "evaluate_every": 3, "log_every": 1, "optim": {"algorithm": "momentum", "weight_decay": 0.01}}
+# Adam turns the rounding of a gradient near zero into a step of full length: momentum keeps it small.
+COMMON = {
+    "steps": 12,
+    "evaluate_every": 3,
+    "log_every": 1,
+    "optim": {"algorithm": "momentum", "weight_decay": 0.01},
+}
 
 
 def train(name: str, out: Path, *, processes: int, **settings: Any) -> list[dict[str, Any]]:
@@ -43,7 +48,9 @@ def train(name: str, out: Path, *, processes: int, **settings: Any) -> list[dict
 def weights(out: Path) -> dict[str, torch.Tensor]:
     content = Checkpoints(out / "checkpoints").load()
     assert content is not None
-    return tensors_in({name: content[name] for name in ("model", "policy", "critic", "generator") if name in content})
+    return tensors_in(
+        {name: content[name] for name in ("model", "policy", "critic", "generator") if name in content}
+    )
 
 
 def assert_alike(tmp_path: Path, name: str, *, processes: int = 2, **settings: Any) -> None:
@@ -52,7 +59,9 @@ def assert_alike(tmp_path: Path, name: str, *, processes: int = 2, **settings: A
     ours, theirs = weights(tmp_path / "one"), weights(tmp_path / "several")
     assert ours.keys() == theirs.keys()
     for key, tensor in ours.items():
-        torch.testing.assert_close(theirs[key], tensor, rtol=1e-6, atol=1e-6, msg=lambda text, key=key: f"{key}: {text}")
+        torch.testing.assert_close(
+            theirs[key], tensor, rtol=1e-6, atol=1e-6, msg=lambda text, key=key: f"{key}: {text}"
+        )
     for result in several:
         assert result["metrics"] == pytest.approx(one["metrics"], abs=1e-4)
         assert result["steps"] == one["steps"]
@@ -87,9 +96,19 @@ def test_the_best_is_kept_by_all(tmp_path: Path) -> None:
     assert_alike(tmp_path, "toy_labeller", keep="best", patience=2)
 
 
+def test_all_stop_when_the_first_one_does(tmp_path: Path) -> None:
+    """Each has statistics of its own rows and so scores of its own: one that goes on alone waits forever."""
+    settings = {"steps": 60, "evaluate_every": 1, "patience": 3, "schedule": "plateau", "keep": "best"}
+    first, second = train("normed", tmp_path / "run", processes=2, batch=6, **settings)
+    assert first["metrics"] == second["metrics"]
+    assert first["steps"] == second["steps"] < 60
+
+
 def test_what_is_timed_is_settled_once_for_all(tmp_path: Path) -> None:
     """The first process would choose a large batch and the second a small one, left to themselves."""
-    first, second = train("uneven", tmp_path / "run", processes=2, batch="auto", rate="auto", precision="auto")
+    first, second = train(
+        "uneven", tmp_path / "run", processes=2, batch="auto", rate="auto", precision="auto"
+    )
     for name in ("metrics", "precision", "steps"):
         assert first[name] == second[name]
     assert read_json(tmp_path / "run" / "plan.json")["batch"]["value"] > 8

@@ -99,7 +99,7 @@ def confusion_figure(confusion: Int[Tensor, "K K"], classes: Sequence[str]) -> A
     figure = Figure(figsize=(side, side), layout="constrained")
     axes = figure.add_subplot()
     shares = confusion / confusion.sum(1, keepdim=True).clamp(min=1)
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.imshow(shares.numpy(), cmap="Blues", vmin=0, vmax=1)
     if size <= NAMED:
         axes.set_xticks(range(size), [_short(c) for c in classes], rotation=60, ha="right")
         axes.set_yticks(range(size), [_short(c) for c in classes])
@@ -141,7 +141,7 @@ def pictures_figure(image: Float[Tensor, "N C H W"], captions: Sequence[str]) ->
     for place, (picture, caption) in enumerate(zip(image, captions, strict=True)):
         axes = figure.add_subplot(rows, COLUMNS, place + 1)
         shown = picture.float().clamp(0, 1).permute(1, 2, 0)  # (C, H, W) -> (H, W, C)
-        axes.imshow(shown, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        axes.imshow(shown.numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         axes.set_title("\n".join(_short(line) for line in caption.split("\n")), fontsize=6.5)
         axes.axis("off")
     return figure

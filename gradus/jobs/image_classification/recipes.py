@@ -60,13 +60,13 @@ def fashion_mnist() -> Recipe:
             flip_horizontal=True, crop_padding_pixels=2, erase_probability=0.25, erase_area_range=(0.02, 0.2)
         ),
         train=TrainConfig(
-            steps=15 * epoch,
+            steps=13 * epoch,
             batch=128,
             rate=0.15,
             schedule=Polynomial(),
             warmup=3 * epoch,
             precision="bf16",
-            evaluate_every=3 * epoch,
+            evaluate_every=5 * epoch,
             optim=OptimConfig(algorithm="nesterov", weight_decay=5e-4, ema=0.998),
         ),
         label_smoothing=0.05,
@@ -91,7 +91,9 @@ def _cifar(data: DataConfig, *, epoch: int, epochs: int) -> Config:
     return Config(
         data=data,
         model=QuicknetConfig(widths=(64, 128, 256)),
-        augment=AugmentConfig(flip_horizontal=True, crop_padding_pixels=4, cutmix_alpha=1.0, mix_probability=0.5),
+        augment=AugmentConfig(
+            flip_horizontal=True, crop_padding_pixels=4, cutmix_alpha=1.0, mix_probability=0.5
+        ),
         train=TrainConfig(
             steps=epochs * epoch,
             batch=128,

@@ -396,7 +396,8 @@ def test_mixing_spares_its_share_of_the_images(kind):
     images = random_images(2000, 1, 6, 6)
     labels = torch.arange(2000) % 4
     config = AugmentConfig(**{kind: 1.0}, mix_probability=0.3)
-    mixed, targets = mix(images, labels, num_classes=4, config=config, generator=torch.Generator().manual_seed(0))
+    rng = torch.Generator().manual_seed(0)
+    mixed, targets = mix(images, labels, num_classes=4, config=config, generator=rng)
     same = (mixed == images).flatten(1).all(dim=1)
     assert 0.66 <= same.float().mean() <= 0.9  # some of the mixed ones keep every pixel by chance
     torch.testing.assert_close(targets[same].max(dim=1).values, torch.ones(int(same.sum())))

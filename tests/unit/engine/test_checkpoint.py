@@ -1,4 +1,4 @@
-"""Checkpoints: every kind of state comes back to the bit, and no damage goes unseen or costs more than one of them."""
+"""Checkpoints: every kind of state comes back to the bit; no damage goes unseen or costs more than one."""
 
 import errno
 import json
@@ -19,8 +19,12 @@ from gradus.engine import checkpoint
 from gradus.engine.checkpoint import Checkpoints
 
 
-def save(checkpoints: Checkpoints, step: int, state: dict[str, Any] | None = None, *, best: bool = False) -> None:
-    checkpoints.save(step, state or {"model": {"step": step, "weight": torch.full((300,), float(step))}}, best=best)
+def save(
+    checkpoints: Checkpoints, step: int, state: dict[str, Any] | None = None, *, best: bool = False
+) -> None:
+    checkpoints.save(
+        step, state or {"model": {"step": step, "weight": torch.full((300,), float(step))}}, best=best
+    )
     checkpoints.wait()
 
 
@@ -83,7 +87,15 @@ def test_tensors_come_back(tmp_path: Path, name: str) -> None:
 def test_nested_states_come_back(tmp_path: Path) -> None:
     state = {
         "model": nn.BatchNorm1d(3).state_dict() | {"dotted.name": torch.ones(2)},
-        "loader": {"epoch": 3, "cursor": 0, "seed": 2**62, "share": 0.1 + 0.2, "none": None, "yes": True, "text": "é\n"},
+        "loader": {
+            "epoch": 3,
+            "cursor": 0,
+            "seed": 2**62,
+            "share": 0.1 + 0.2,
+            "none": None,
+            "yes": True,
+            "text": "é\n",
+        },
         "deep": {"list": [1, [torch.ones(1), {"a": torch.zeros(2)}], (2.5, "x")], "empty": {}, "nothing": []},
         "run": {"odd": [float("inf"), 1e-300]},
         "without": {},
@@ -91,14 +103,20 @@ def test_nested_states_come_back(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path)
     save(checkpoints, 1, state)
     got = checkpoints.load()
-    assert_same(json.loads(json.dumps(state, default=lambda t: "tensor")), json.loads(json.dumps(got, default=lambda t: "tensor")))
+    assert_same(
+        json.loads(json.dumps(state, default=lambda t: "tensor")),
+        json.loads(json.dumps(got, default=lambda t: "tensor")),
+    )
     assert_same(dict(state["model"]), got["model"])
     assert_same(state["deep"], got["deep"])
 
 
 def test_shared_tensors_are_written_once_and_come_back_everywhere(tmp_path: Path) -> None:
     tied = torch.randn(1000)
-    state = {"model": {"a": tied, "b": tied, "view": tied.view(10, 100), "part": tied[:10]}, "other": {"c": tied}}
+    state = {
+        "model": {"a": tied, "b": tied, "view": tied.view(10, 100), "part": tied[:10]},
+        "other": {"c": tied},
+    }
     checkpoints = Checkpoints(tmp_path)
     save(checkpoints, 1, state)
     assert_same(state, checkpoints.load())
@@ -134,7 +152,9 @@ leaves = st.one_of(
     st.builds(torch.full, st.tuples(st.integers(0, 3)), st.floats(width=32, allow_nan=False)),
 )
 keys = st.text(min_size=1, max_size=4).filter(lambda key: not key.startswith("$") and "." not in key)
-states = st.recursive(leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3), max_leaves=8)
+states = st.recursive(
+    leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3), max_leaves=8
+)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -205,7 +225,9 @@ def reseal(folder: Path, **changes: Any) -> None:
 
 
 DAMAGES: dict[str, Callable[[Path], Any]] = {
-    "weights cut short": lambda f: (f / "model.safetensors").write_bytes((f / "model.safetensors").read_bytes()[:-9]),
+    "weights cut short": lambda f: (f / "model.safetensors").write_bytes(
+        (f / "model.safetensors").read_bytes()[:-9]
+    ),
     "weights empty": lambda f: (f / "model.safetensors").write_bytes(b""),
     "weights gone": lambda f: (f / "model.safetensors").unlink(),
     "a bit of the header": lambda f: flip(f / "model.safetensors", place=0.01),

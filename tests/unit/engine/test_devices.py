@@ -31,8 +31,10 @@ def test_one_process_is_a_world_of_its_own(monkeypatch: pytest.MonkeyPatch) -> N
     devices.leave_world()
 
 
-def test_sums_travel_by_data_type_in_an_order_that_all_processes_share(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two processes that send their messages in another order would add weights to counts, or wait forever."""
+def test_sums_travel_by_data_type_in_an_order_that_all_processes_share(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Processes that send their messages in another order would add weights to counts, or wait forever."""
     sent: list[torch.dtype] = []
 
     def twice(flat: Tensor) -> None:

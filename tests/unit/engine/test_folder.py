@@ -1,4 +1,4 @@
-"""The run folder: begun, trained, cut off, resumed, extended, opened; and every way in which it may be wrong."""
+"""The run folder: begun, trained, cut off, resumed, extended, opened; and how each of that may go wrong."""
 
 import json
 import math
@@ -30,7 +30,14 @@ KEYS = [
 
 
 def config_with(**train: Any) -> forecaster.Config:
-    settings = {"steps": 12, "batch": 8, "evaluate_every": 4, "log_every": 2, "precision": "fp32", "device": "cpu"}
+    settings = {
+        "steps": 12,
+        "batch": 8,
+        "evaluate_every": 4,
+        "log_every": 2,
+        "precision": "fp32",
+        "device": "cpu",
+    }
     optim = OptimConfig(ema=0.9)
     return forecaster.Config(window=6, width=4, train=TrainConfig(**(settings | {"optim": optim} | train)))
 
@@ -75,7 +82,10 @@ def test_a_run_folder_is_what_the_design_says(tmp_path: Path) -> None:
     assert [key for key in result if key in KEYS] == KEYS
     assert (result["job"], result["recipe"]) == ("toy_forecaster", "smoke")
     assert (result["headline"], result["direction"]) == ("mse", "lower")
-    assert (result["value"], result["baseline"]) == (result["metrics"]["mse"], result["baseline_metrics"]["mse"])
+    assert (result["value"], result["baseline"]) == (
+        result["metrics"]["mse"],
+        result["baseline_metrics"]["mse"],
+    )
     assert (result["steps"], result["device"], result["doctor"]["verdict"]) == (12, "cpu", "not watched")
     assert result["seconds"] > 0
     assert result["baseline_metrics"] == forecaster.baseline(
@@ -128,7 +138,7 @@ def test_the_journal_tells_the_run(tmp_path: Path) -> None:
 
 
 def without_times(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Journal rows less what differs between two runs of the same numbers: clocks, memory, starts and ends."""
+    """Journal rows less what differs between two runs of the same numbers: clocks, memory, starts, ends."""
     kept = [row for row in rows if row["fact"] not in ("started", "ended")]
     for row in kept:
         for name in ("seconds", "samples_per_second"):
@@ -142,10 +152,15 @@ def test_a_resumed_run_ends_like_an_undisturbed_one_and_tells_one_story(tmp_path
     wanted = folder.execute(forecaster.JOB, whole)
     folder.execute(forecaster.JOB, cut, watch=halting(8))
     with (cut / "journal.jsonl").open("a") as file:  # what a killed run wrote after its last checkpoint
-        file.write(json.dumps({"fact": "measured", "step": 10, "values": {"loss": 99.0}}) + '\n{"fact": "meas')
+        file.write(
+            json.dumps({"fact": "measured", "step": 10, "values": {"loss": 99.0}}) + '\n{"fact": "meas'
+        )
     got = folder.execute(forecaster.JOB, cut)
     assert got["metrics"] == wanted["metrics"]
-    assert differing(*(tensors_in(state_of(folder.open_run(forecaster.JOB, o).parts)) for o in (whole, cut))) == []
+    assert (
+        differing(*(tensors_in(state_of(folder.open_run(forecaster.JOB, o).parts)) for o in (whole, cut)))
+        == []
+    )
     rows = read_journal(cut / "journal.jsonl")
     assert [row["step"] for row in rows if row["fact"] == "started"] == [0, 8]
     assert [row["step"] for row in rows if row["fact"] == "ended"] == [12]

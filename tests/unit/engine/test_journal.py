@@ -29,7 +29,9 @@ def story(steps: int) -> list[object]:
 
 def test_each_fact_is_a_line_of_json_that_says_what_it_is(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
-    write(path, *story(1), facts.Evaluated(1, "test", {"mse": 0.5}, 0.1), facts.Found(1, "GR-RUN-005", "seen"))
+    write(
+        path, *story(1), facts.Evaluated(1, "test", {"mse": 0.5}, 0.1), facts.Found(1, "GR-RUN-005", "seen")
+    )
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     assert rows == read_journal(path)
     assert rows[:2] == [
@@ -57,7 +59,12 @@ def test_what_is_no_number_is_null_in_any_depth(tmp_path: Path) -> None:
 
 
 def test_steps_are_not_told_one_by_one(tmp_path: Path) -> None:
-    write(tmp_path / "journal.jsonl", facts.Fetched(1, {}), facts.Backpropagated(1, None), facts.Updated(1, None))
+    write(
+        tmp_path / "journal.jsonl",
+        facts.Fetched(1, {}),
+        facts.Backpropagated(1, None),
+        facts.Updated(1, None),
+    )
     assert read_journal(tmp_path / "journal.jsonl") == []
 
 

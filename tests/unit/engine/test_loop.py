@@ -22,7 +22,7 @@ from gradus.engine.loss import Loss
 from gradus.engine.optim import Optim
 from gradus.engine.run import Run
 from gradus.engine.schedules import Constant
-from gradus.engine.settings import OptimConfig, TrainConfig
+from gradus.engine.settings import OptimConfig
 from tests.contract.toys import forecaster
 
 CPU = torch.device("cpu")
@@ -31,7 +31,13 @@ KINDS = (Started, Measured, Evaluated, Saved, Found, Ended)
 
 def config_with(optim: OptimConfig | None = None, **train: Any) -> forecaster.Config:
     base = forecaster.Config(window=6, width=4).train
-    settings = {"steps": 12, "batch": 8, "evaluate_every": 4, "log_every": 2, "optim": optim or base.optim} | train
+    settings = {
+        "steps": 12,
+        "batch": 8,
+        "evaluate_every": 4,
+        "log_every": 2,
+        "optim": optim or base.optim,
+    } | train
     return forecaster.Config(window=6, width=4, train=replace(base, **settings))
 
 
@@ -106,7 +112,9 @@ def test_modules_rest_in_eval_mode_and_step_in_train_mode() -> None:
         seen.append(("evaluate", parts.model.training or torch.is_grad_enabled()))
         return forecaster.evaluate(config, parts, run, split)
 
-    training, _ = new_training(replace(forecaster.JOB, stream=stream, step=step, evaluate=evaluate), config_with())
+    training, _ = new_training(
+        replace(forecaster.JOB, stream=stream, step=step, evaluate=evaluate), config_with()
+    )
     training.train()
     training.finish()
     assert set(seen) == {("stream", False), ("step", True), ("evaluate", False)}
@@ -145,7 +153,11 @@ def test_facts_come_in_order(tmp_path: Path) -> None:
         ("Ended", 8),
         ("Evaluated", 8),
     ]
-    assert [fact.split for fact in told if isinstance(fact, Evaluated)] == ["validation", "validation", "test"]
+    assert [fact.split for fact in told if isinstance(fact, Evaluated)] == [
+        "validation",
+        "validation",
+        "test",
+    ]
     line = told[1]
     assert set(line.values) == {"loss", "rate", "gradient_norm", "memory_gib"}
     assert line.values["rate"] == pytest.approx(1e-2 * 2 / 11), "warm-up: the second step of ten"
@@ -221,7 +233,14 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
 def test_best_counts_the_wait_and_ignores_what_is_no_number() -> None:
     best, low = Best(), Headline("mse", higher=False)
     values = [math.nan, 3.0, 3.0, math.nan, 2.0, 2.5]
-    assert [best.see(v, step=s, headline=low) for s, v in enumerate(values)] == [False, True, False, False, True, False]
+    assert [best.see(v, step=s, headline=low) for s, v in enumerate(values)] == [
+        False,
+        True,
+        False,
+        False,
+        True,
+        False,
+    ]
     assert (best.value, best.step, best.waited) == (2.0, 4, 1)
 
 
@@ -254,7 +273,7 @@ def test_keeps_the_last_unless_told_otherwise(tmp_path: Path) -> None:
 
 
 def test_the_best_survives_a_kill_before_its_pointer_was_written(tmp_path: Path) -> None:
-    """The checkpoint of step 8 is on disk and knows that it is the best; the file ``best`` names step 4 still."""
+    """The checkpoint of step 8 is on disk and knows that it is the best; the file ``best`` names step 4."""
     config = config_with(keep="best")
     values = [3.0, 1.0, 2.0]
     whole, _ = new_training(scripted(values), config, tmp_path / "whole")
@@ -279,7 +298,7 @@ class BatchNorms:
 
 
 def thawing(*, passes: int = 1) -> Job:
-    """A job with batch norms and dropout in each of three stages, frozen at first, with random noise in the step."""
+    """A job with batch norms and dropout in stages that are frozen at first, and random noise in the step."""
 
     def build(config: Any, run: Run) -> BatchNorms:
         stage = lambda: nn.Sequential(nn.Linear(6, 6), nn.BatchNorm1d(6), nn.Dropout(0.2))  # noqa: E731
@@ -305,10 +324,10 @@ def thawing(*, passes: int = 1) -> Job:
 
 RESUMED: dict[str, tuple[Job, dict[str, Any]]] = {
     "dropout, average, warm-up, cosine": (forecaster.JOB, {}),
-    "a stage joins": (thawing(), {"optim": OptimConfig(train_last=1, unfreeze_every=3, ema=0.9)}),
+    "a stage joins": (thawing(), {"optim": OptimConfig(train_last=1, unfreeze_every=2, ema=0.9)}),
     "stages join with momentum": (
         thawing(passes=2),
-        {"optim": OptimConfig(algorithm="nesterov", train_last=1, unfreeze_every=5, max_norm=0.5, l1=1e-3)},
+        {"optim": OptimConfig(algorithm="nesterov", train_last=1, unfreeze_every=2, max_norm=0.5, l1=1e-3)},
     ),
     "pieces": (thawing(), {"micro_batches": 3}),
     "bf16": (forecaster.JOB, {"precision": "bf16"}),

@@ -78,7 +78,9 @@ def test_twenty_steps_are_those_of_a_plain_loop(algorithm: Any) -> None:
     train(model, Optim(model, config))
     matrices = [p for p in plain.parameters() if p.ndim == 2]
     vectors = [p for p in plain.parameters() if p.ndim < 2]
-    optimizer = ALGORITHMS[algorithm]([{"params": matrices, "weight_decay": 0.05}, {"params": vectors, "weight_decay": 0.0}])
+    optimizer = ALGORITHMS[algorithm](
+        [{"params": matrices, "weight_decay": 0.05}, {"params": vectors, "weight_decay": 0.0}]
+    )
     for step in range(20):
         for group in optimizer.param_groups:
             group["lr"] = 0.1 * factor(Cosine(end=0.1), step, steps=20)
@@ -110,7 +112,7 @@ def test_weight_decay_spares_vectors() -> None:
 
 @pytest.mark.parametrize("algorithm", ["momentum", "nesterov", "rmsprop", "adam"])
 def test_parameters_whose_gradients_come_late(algorithm: Any) -> None:
-    """A branch that the first updates leave out, as stochastic depth does, learns as it would in a plain loop."""
+    """A branch that the first updates leave out, as stochastic depth does, learns as in a plain loop."""
     model = nn.ModuleList([nn.Linear(5, 3), nn.Linear(5, 3)])
     plain = deepcopy(model)
 
@@ -253,7 +255,9 @@ def test_average_comes_out_when_evaluation_fails() -> None:
 def test_plateau_is_torchs(higher: bool) -> None:
     values = [0.5, 0.6, 0.6, 0.55, 0.59, 0.7, 0.7, 0.6, 0.71, 0.1, 0.2, 0.3, 0.4, 0.5, 0.5, 0.5, 0.5, 0.5]
     model = nn.Linear(2, 1)
-    optim = Optim(model, train_config(rate=1.0, schedule=Plateau(patience=3, factor=0.3, end=0.02), algorithm="sgd"))
+    optim = Optim(
+        model, train_config(rate=1.0, schedule=Plateau(patience=3, factor=0.3, end=0.02), algorithm="sgd")
+    )
     theirs = torch.optim.SGD(model.parameters(), lr=1.0)
     scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
         theirs, mode="max" if higher else "min", factor=0.3, patience=2, threshold=0.0, min_lr=0.02, eps=0.0
@@ -310,7 +314,9 @@ def test_frozen_stages_rest_until_they_join(algorithm: Any) -> None:
     model = Stages()
     optim = Optim(
         model,
-        train_config(algorithm=algorithm, train_last=1, unfreeze_every=3, weight_decay=0.1, max_norm=0.01, ema=0.9),
+        train_config(
+            algorithm=algorithm, train_last=1, unfreeze_every=3, weight_decay=0.1, max_norm=0.01, ema=0.9
+        ),
     )
     assert moved_stages(model, optim, first=0, steps=3) == {"head"}
     assert moved_stages(model, optim, first=3) == {"body", "head"}
@@ -372,7 +378,9 @@ def test_state_comes_back_to_the_bit(algorithm: Any, channels_last: bool) -> Non
     take_steps(model, optim, first=0, last=4)
     optim.observe(0.5, higher=True)
     optim.observe(0.4, higher=True)
-    contiguous = {n: t.contiguous() for n, t in deepcopy(model.state_dict()).items()}  # as safetensors keeps them
+    contiguous = {
+        n: t.contiguous() for n, t in deepcopy(model.state_dict()).items()
+    }  # as safetensors keeps them
     kept = deepcopy(optim.state_dict())
     again, optim_again = prepared(config, channels_last=channels_last)
     again.load_state_dict(contiguous)

@@ -97,7 +97,9 @@ def test_the_fastest_arithmetic_is_chosen_if_it_pays(
     chosen, reason = probe_precision(convolving(), config_with(), CPU)
     assert chosen == wanted
     assert {layout(scratch) for scratch in seen} == set(speeds)
-    for name, seconds in zip(("fp32", "fp32 with channels last", "bf16 with channels last"), speeds.values(), strict=True):
+    for name, seconds in zip(
+        ("fp32", "fp32 with channels last", "bf16 with channels last"), speeds.values(), strict=True
+    ):
         assert f"{name} {1e3 * seconds:.2f}" in reason
 
 
@@ -118,7 +120,7 @@ def test_arithmetic_that_the_model_cannot_do_is_not_chosen(monkeypatch: pytest.M
 
     def loss(config: Any, parts: Any, batch: Any) -> Loss:
         if torch.is_autocast_enabled("cpu"):
-            raise RuntimeError('"some_kernel" not implemented for \'BFloat16\'')
+            raise RuntimeError("\"some_kernel\" not implemented for 'BFloat16'")
         return forecaster.loss(config, parts, batch)
 
     timed(monkeypatch, lambda scratch: 1.0 if scratch.run.precision == "fp32" else 0.1)
@@ -143,7 +145,7 @@ def test_a_given_precision_is_not_probed(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def valley(curvature: float, *, algorithm: str = "sgd", scale: float = 1.0) -> tuple[Job, forecaster.Config]:
-    """One weight in a parabola: gradient descent falls below a rate of 2 / curvature, and diverges above it."""
+    """One weight in a parabola: gradient descent falls below a rate of 2 / curvature, and climbs above it."""
 
     def build(config: Any, run: Run) -> Parts:
         model = nn.Linear(1, 1, bias=False)
@@ -169,7 +171,7 @@ def test_the_range_test_finds_a_rate_below_where_the_loss_climbs(curvature: floa
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("toy", [forecaster, labeller, actor_critic])
 def test_the_range_test_is_not_led_astray_by_batches_that_differ(toy: Any, seed: int) -> None:
-    """The first batch may be the easiest of all by chance: no rate that was tried on it is the answer for that."""
+    """The first batch may be the easiest by chance: the rate that was tried on it is no answer for that."""
     config = toy.Config()
     rate, _ = range_test(toy.JOB, replace(config, train=replace(config.train, rate="auto", seed=seed)), CPU)
     assert rate in RATES
@@ -249,14 +251,18 @@ MEMORY = {
 
 @pytest.mark.parametrize("whole", [False, True])
 @pytest.mark.parametrize("kind", MEMORY)
-def test_a_batch_that_does_not_fit_is_not_chosen(monkeypatch: pytest.MonkeyPatch, kind: str, whole: bool) -> None:
+def test_a_batch_that_does_not_fit_is_not_chosen(
+    monkeypatch: pytest.MonkeyPatch, kind: str, whole: bool
+) -> None:
     seen = timed(monkeypatch, lambda scratch: 1.0)
     chosen, _ = find_batch(refusing(40, MEMORY[kind], whole=whole), config_with(batch="auto"), CPU)
     assert chosen == 32
     assert max(scratch.config.train.batch for scratch in seen) == 32
 
 
-def test_data_that_take_no_memory_in_the_stream_end_the_search_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_data_that_take_no_memory_in_the_stream_end_the_search_as_well(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def stream(config: Any, parts: Any, run: Run) -> Iterator[Any]:
         for batch in forecaster.JOB.stream(config, parts, run):
             if rows_of(batch) > 40:
@@ -341,6 +347,8 @@ def test_a_number_is_measured_once_and_then_kept(tmp_path: Path, monkeypatch: py
 def test_the_rate_is_found_for_the_batch_that_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
     monkeypatch.setattr(probes, "find_batch", lambda *_: (16, "given"))
-    monkeypatch.setattr(probes, "range_test", lambda job, config, device: (seen.append(config.train.batch) or 0.5, ""))
+    monkeypatch.setattr(
+        probes, "range_test", lambda job, config, device: (seen.append(config.train.batch) or 0.5, "")
+    )
     settle(forecaster.JOB, config_with(batch="auto", rate="auto"), Plan(), device=CPU)
     assert seen == [16]

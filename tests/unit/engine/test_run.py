@@ -1,4 +1,4 @@
-"""What a run lends to a job, against hand loops: updates, pieces, randomness, sums, and memory that runs out."""
+"""What a run lends to a job, against hand loops: updates, pieces, randomness, sums, memory that runs out."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -66,7 +66,10 @@ def hand_step(model: nn.Linear, batch: Batch) -> list[Tensor]:
     mask = batch["mask"].float()
     error = 2 * (batch["x"] @ model.weight.T + model.bias - batch["y"][:, None]) * mask[:, None]
     slope = (error * batch["x"]).sum(0, keepdim=True) / mask.sum().clamp(min=1)
-    return [(model.weight - 0.1 * slope).detach(), (model.bias - 0.1 * error.sum() / mask.sum().clamp(min=1)).detach()]
+    return [
+        (model.weight - 0.1 * slope).detach(),
+        (model.bias - 0.1 * error.sum() / mask.sum().clamp(min=1)).detach(),
+    ]
 
 
 def assert_close(model: nn.Module, wanted: list[Tensor]) -> None:
@@ -93,7 +96,7 @@ MASKS = {"ragged": (0, 3, 4, 8), "first": (0, 1, 2, 3), "middle": (3, 4, 5, 6), 
 @pytest.mark.parametrize("mask", MASKS)
 @pytest.mark.parametrize("pieces", [1, 2, 3])
 def test_masked_rows_count_for_nothing(mask: str, pieces: int) -> None:
-    """With three pieces of ten rows, ``first`` hides the whole first piece and ``last`` the whole last one."""
+    """With three pieces of ten rows, ``first`` hides the whole first piece, ``last`` the whole last one."""
     model, optim = new_model()
     batch = batch_of(10, masked=MASKS[mask])
     wanted = hand_step(model, batch)
@@ -377,7 +380,9 @@ OUT_OF_MEMORY = {
 
 @pytest.mark.parametrize("kind", OUT_OF_MEMORY)
 @pytest.mark.parametrize(("holds", "pieces"), [(5, 2), (3, 4), (1, 16)])
-def test_running_out_of_memory_halves_the_pieces_and_keeps_the_update(kind: str, holds: int, pieces: int) -> None:
+def test_running_out_of_memory_halves_the_pieces_and_keeps_the_update(
+    kind: str, holds: int, pieces: int
+) -> None:
     model, optim = new_model()
     run, found = new_run(), []
     run.listeners.add(Found, found.append)

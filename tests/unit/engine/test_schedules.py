@@ -35,7 +35,9 @@ def ours(schedule: Schedule, *, steps: int = STEPS, warmup: int = 0) -> list[flo
     return [factor(schedule, step, steps=steps, warmup=warmup) for step in range(steps)]
 
 
-def torchs(make: Callable[[torch.optim.Optimizer], lr_scheduler.LRScheduler], steps: int = STEPS) -> list[float]:
+def torchs(
+    make: Callable[[torch.optim.Optimizer], lr_scheduler.LRScheduler], steps: int = STEPS
+) -> list[float]:
     """The rates that torch's scheduler sets, from a rate of one."""
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
     scheduler = make(optimizer)
@@ -73,7 +75,7 @@ CASES: dict[str, tuple[Schedule, Callable[[torch.optim.Optimizer], lr_scheduler.
     ),
     "one_cycle": (
         OneCycle(rise=0.3, start=0.04, end=1e-4),
-        # Torch counts the last step as done and peaks one step early: 61 steps and (0.3 * 60 + 1) / 61 are our 60.
+        # Torch counts the last step as done and peaks a step early: 61 steps, (0.3 * 60 + 1) / 61 of them up.
         lambda o: lr_scheduler.OneCycleLR(
             o, 1.0, STEPS + 1, pct_start=19 / 61, div_factor=25, final_div_factor=400
         ),
