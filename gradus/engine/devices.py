@@ -4,13 +4,15 @@ import os
 import platform
 from dataclasses import dataclass
 from importlib import metadata
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
 from gradus.core.errors import UsageError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,14 @@ class World:
         gathered: list[list[str]] = [[]] * self.size
         dist.all_gather_object(gathered, names)
         return list(dict.fromkeys(name for some in gathered for name in some))
+
+    def of_first(self, value: T) -> T:
+        """The first process's value, in all of them: what decides must decide alike."""
+        if self.size == 1:
+            return value
+        box = [value]
+        dist.broadcast_object_list(box, src=0)
+        return box[0]
 
     def wait(self) -> None:
         """Return when every process has come here."""

@@ -161,7 +161,7 @@ class Training:
         """Score the validation split, if there is one; True if the headline is the best so far."""
         run, headline = self.run, self.job.headline
         start = time.perf_counter()
-        metrics = measure(self.job, self.config, self.parts, run, split="validation")
+        metrics = run.world.of_first(measure(self.job, self.config, self.parts, run, split="validation"))
         if not metrics:
             return False
         value = metrics[headline.name]
@@ -182,9 +182,9 @@ class Training:
             state = self.checkpoints.load("best")
             assert state is not None, "an evaluation was saved"
             load_weights(self.parts, state)
-        start = time.perf_counter()
-        metrics = measure(self.job, self.config, self.parts, self.run, split="test")
-        self.run.listeners.tell(Evaluated(self.run.step, "test", metrics, time.perf_counter() - start))
+        start, run = time.perf_counter(), self.run
+        metrics = run.world.of_first(measure(self.job, self.config, self.parts, run, split="test"))
+        run.listeners.tell(Evaluated(run.step, "test", metrics, time.perf_counter() - start))
         return metrics
 
 

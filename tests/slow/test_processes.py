@@ -31,17 +31,21 @@ def train(name: str, out: Path, *, processes: int, **settings: Any) -> list[dict
     """The results of each process, all of which must end well and soon."""
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
     command = [sys.executable, *(launcher if processes > 1 else []), "-m", "tests.slow.drive"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
+    process = subprocess.Popen(
         [*command, name, str(out), json.dumps(COMMON | settings)],
         cwd=ROOT,
-        env=environment,
-        capture_output=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
-        timeout=90,
-        check=False,
     )
-    assert done.returncode == 0, done.stderr[-3000:]
+    try:
+        said, _ = process.communicate(timeout=90)
+    except subprocess.TimeoutExpired:
+        process.terminate()  # the launcher then ends the processes that wait for each other
+        process.communicate(timeout=60)
+        raise
+    assert process.returncode == 0, said[-3000:]
     return [read_json(out / f"rank-{rank}.json") for rank in range(processes)]
 
 
