@@ -41,6 +41,11 @@ def print_result(result: dict[str, Any]) -> None:
     width = max(len(name) for name in result["metrics"])
     print(f"\n{'on the test split'.ljust(width)}      run  baseline")
     for name, value in result["metrics"].items():
-        beside = f"{baseline[name]:9.4f}" if name in baseline else ""
+        beside = _shown(baseline[name]) if name in baseline else ""
         mark = "  (headline)" if name == result["headline"] else ""
-        print(f"{name.ljust(width)} {value:8.4f} {beside}{mark}")
+        print(f"{name.ljust(width)} {_shown(value)} {beside}{mark}".rstrip())
+
+
+def _shown(value: float | None) -> str:
+    """Four digits; a score that is no number is null in metrics.json."""
+    return f"{'undefined' if value is None else format(value, '.4f'):>9}"

@@ -48,8 +48,9 @@ def run(given: list[str]) -> int:
     world.wait()
     if asked.devices > 1 and world.size == 1:
         return spread(asked.devices, ["resume", str(out)])
-    finished = (out / "metrics.json").exists() and (out / "report.html").exists()
-    if finished and read_json(out / "metrics.json")["steps"] == folder.config_of(out, job).train.steps:
+    if (out / "metrics.json").exists() and (
+        out / "report.html"
+    ).exists():  # early stopping ends a run as well
         print_result(read_json(out / "metrics.json"))
         print(f"\nrun {out} is complete; extend it with --train.steps N")
         return 0
@@ -69,3 +70,4 @@ def extend(job: Job, out: Path, steps: int) -> None:
         )
     longer = replace(config, train=replace(config.train, steps=steps))
     write_json(out / "config.json", folder.header(out) | {"config": to_json(longer)})
+    (out / "metrics.json").unlink(missing_ok=True)  # the run is no longer complete

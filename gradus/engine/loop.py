@@ -114,7 +114,7 @@ class Training:
         """Take the remaining steps."""
         job, config, parts, run = self.job, self.config, self.parts, self.run
         listeners, steps = run.listeners, config.train.steps
-        listeners.tell(Started(run.step, steps, job.name, self.recipe))
+        run.tell(Started(run.step, steps, job.name, self.recipe))
         batches = job.stream(config, parts, run)
         learning = Learning(optims_of(parts), run)
         reason = "all steps taken"
@@ -122,12 +122,14 @@ class Training:
             while run.step < steps:
                 batch = next(batches)
                 if listeners.wants(Fetched):
-                    listeners.tell(Fetched(run.step, batch))
+                    run.tell(Fetched(run.step, batch))
                 with learning:
                     job.step(config, parts, batch, run)
                 run.step += 1
                 if run.due("log") or run.due("evaluate"):
                     self._pause(rows_of(batch))
+                if run.halt is not None:
+                    raise run.halt
         except Halt as halt:
             reason = str(halt)
             if run.step != self.saved_step:
@@ -135,7 +137,7 @@ class Training:
         if self.checkpoints:
             self.checkpoints.wait()
         run.world.wait()  # the other processes may read the best one
-        listeners.tell(Ended(run.step, reason, self.clock.seconds()))
+        run.tell(Ended(run.step, reason, self.clock.seconds()))
 
     def _pause(self, rows: int) -> None:
         """Between two steps: a line for the journal, and what else is due."""
@@ -184,7 +186,7 @@ class Training:
             load_weights(self.parts, state)
         start, run = time.perf_counter(), self.run
         metrics = run.world.of_first(measure(self.job, self.config, self.parts, run, split="test"))
-        run.listeners.tell(Evaluated(run.step, "test", metrics, time.perf_counter() - start))
+        run.tell(Evaluated(run.step, "test", metrics, time.perf_counter() - start))
         return metrics
 
 

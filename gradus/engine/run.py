@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from gradus.core.errors import InputError
-from gradus.core.facts import Backpropagated, Found, Listeners, Updated
+from gradus.core.facts import Backpropagated, Found, Halt, Listeners, Updated
 from gradus.core.randomness import generator, seed_from
 from gradus.engine.devices import World
 from gradus.engine.loss import Loss
@@ -45,6 +45,7 @@ class Run:
         self.plan = plan or Plan()
         self.world = world or World()
         self.listeners = Listeners()
+        self.halt: Halt | None = None
         self.step = 0
         self.micro_batches = train.micro_batches
         self.precision: Precision = "fp32"
@@ -101,10 +102,10 @@ class Run:
                     raise
                 self._use_smaller_pieces(batch, pieces, whole=whole, cause=error)
         if self.listeners.wants(Backpropagated):
-            self.listeners.tell(Backpropagated(self.step, optim))
+            self.tell(Backpropagated(self.step, optim))
         optim.step(self.step)
         if self.listeners.wants(Updated):
-            self.listeners.tell(Updated(self.step, optim))
+            self.tell(Updated(self.step, optim))
 
     # -- inside update -----------------------------------------------------------------------------------
 
@@ -176,7 +177,14 @@ class Run:
             torch.cuda.empty_cache()
         pieces = self.micro_batches
         said = f"Out of memory at step {self.step}: batches of {rows} are now computed in {pieces} pieces"
-        self.listeners.tell(Found(self.step, "GR-RUN-005", f"{said}; the update stays the same."))
+        self.tell(Found(self.step, "GR-RUN-005", f"{said}; the update stays the same."))
+
+    def tell(self, fact: Any) -> None:
+        """Tell a fact, within a step or around training; who wants to halt is heard when a step is whole."""
+        try:
+            self.listeners.tell(fact)
+        except Halt as halt:
+            self.halt = halt
 
     # -- the engine's side -------------------------------------------------------------------------------
 

@@ -11,7 +11,18 @@ import torch
 from torch import Tensor, nn
 
 from gradus.core.errors import InputError
-from gradus.core.facts import Ended, Evaluated, Found, Halt, Measured, Saved, Started
+from gradus.core.facts import (
+    Backpropagated,
+    Ended,
+    Evaluated,
+    Fetched,
+    Found,
+    Halt,
+    Measured,
+    Saved,
+    Started,
+    Updated,
+)
 from gradus.data.batches import Batches
 from gradus.engine import loop
 from gradus.engine.checkpoint import Checkpoints
@@ -354,6 +365,42 @@ def test_a_resumed_run_ends_on_the_same_bits(tmp_path: Path, kind: str, cut: int
     assert halves == losses
     assert whole.parts.optim.learning == len(whole.parts.optim.stages), "every stage has joined by now"
     assert whole.best == second.best
+
+
+@pytest.mark.parametrize("kind", [Fetched, Backpropagated, Updated, Measured, Evaluated, Saved])
+def test_a_run_that_a_watcher_halts_can_go_on_exactly(tmp_path: Path, kind: type) -> None:
+    """Whatever it was that the watcher saw, the step that it saw it in is finished, and saved as a whole."""
+    config = config_with()
+    whole, _ = new_training(thawing(passes=2), config, tmp_path / "whole")
+    whole.train()
+    first, told = new_training(thawing(passes=2), config, tmp_path / "halted")
+    first.run.listeners.add(kind, lambda fact: halt_at(fact, 4))
+    first.train()
+    assert (told[-1].reason, told[-1].step) == (
+        "far enough",
+        5 if kind in (Fetched, Backpropagated, Updated) else 4,
+    )
+    second, _ = new_training(thawing(passes=2), config, tmp_path / "halted")
+    assert second.run.step == told[-1].step
+    second.train()
+    assert differing(bits(whole), bits(second)) == []
+
+
+@pytest.mark.parametrize(("kind", "ended"), [(Started, 1), (Ended, 12), (Evaluated, 4)])
+def test_a_watcher_may_halt_at_any_time(kind: type, ended: int) -> None:
+    """Before the first step it ends after that one; after the last one it changes nothing."""
+
+    def stop(fact: Any) -> None:
+        raise Halt("at once")
+
+    training, told = new_training(forecaster.JOB, config_with())
+    training.run.listeners.add(kind, stop)
+    training.train()
+    assert training.finish()["mse"] > 0
+    assert training.run.step == ended
+    assert [fact.reason for fact in told if isinstance(fact, Ended)] == [
+        "all steps taken" if kind is Ended else "at once"
+    ]
 
 
 def test_an_extended_run_is_the_longer_run_where_no_setting_depends_on_the_length(tmp_path: Path) -> None:
