@@ -1,4 +1,4 @@
-"""Write what the documentation takes from the source: a page an error code, and tables.
+"""Write what the documentation takes from the source: a page an error code, the bad inputs, and tables.
 
 ``python docs/generate.py`` writes. With ``--check`` it changes nothing, and names what would change and exits
 with 1. A document holds a table between the lines ``<!-- generated: NAME ARGUMENT -->`` and
@@ -11,6 +11,7 @@ with 1. A document holds a table between the lines ``<!-- generated: NAME ARGUME
 
 import os
 import re
+import runpy
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -27,6 +28,7 @@ BEGIN = r"^<!-- generated: (\w+)(?: (\w+))? -->$"
 END = r"^<!-- end generated -->$"
 BLOCK = re.compile(rf"({BEGIN})\n(?:.*\n)*?({END})", re.MULTILINE)
 REPEAT = "python docs/generate.py"
+BAD_INPUTS = runpy.run_path(str(ROOT / "tests" / "unit" / "cli" / "bad_inputs.py"))["CASES"]
 
 
 def main(given: Sequence[str]) -> int:
@@ -156,14 +158,35 @@ TABLES: dict[str, Callable[[str | None, Path], str]] = {
 
 def pages() -> dict[str, str]:
     """The content of docs/findings: a page a code, and the list of them."""
-    made = {f"{code}.md": _page(code) for code in PAGES}
+    made = {f"{code}.md": _page(code) for code in PAGES} | {"bad_inputs.md": bad_inputs()}
     rows = [[f"[{code}]({code}.md)", page.title, page.remedy] for code, page in PAGES.items()]
     made["README.md"] = (
         "# Findings\n\nEvery error and every note of gradus carries one of these codes.\n\n"
+        f"[Bad inputs](bad_inputs.md): {len(BAD_INPUTS)} things that go wrong, and the code of each.\n\n"
         f"{table(['code', 'title', 'what to do'], rows)}\n\n"
         f"Written by `{REPEAT}` from gradus/core/findings.py.\n"
     )
     return made
+
+
+def bad_inputs() -> str:
+    """The table of bad inputs that tests/unit/cli/test_bad_inputs.py makes one by one."""
+    rows = [
+        [c.what, f"`gradus {_shortened(c.command)}`", f"[{c.code}]({c.code}.md)", str(c.status)]
+        for c in BAD_INPUTS
+    ]
+    return (
+        "# Bad inputs\n\nA test makes each and holds gradus to its answer: this code, this exit status "
+        "(1: the run or its input failed, 2: usage), a message that names the file, row or setting, no "
+        "traceback, and nothing left behind.\n\n"
+        f"{table(['what is wrong', 'command', 'code', 'exit status'], rows)}\n\n"
+        f"Written by `{REPEAT}` from tests/unit/cli/bad_inputs.py. [All findings](README.md)\n"
+    )
+
+
+def _shortened(command: str) -> str:
+    """A command whose over-long words are cut."""
+    return " ".join(word if len(word) < 100 else f"{word[:10]}..." for word in command.split())
 
 
 def _page(code: str) -> str:

@@ -141,9 +141,11 @@ def _said(parsed: Any, verb: str) -> Any:
     except SystemExit as stop:
         if not stop.code:
             sys.exit(0)
-        lines = [re.sub(r"[│╭╮╰╯─]+", " ", line).strip() for line in said.getvalue().split("\n")]
-        text = " ".join(line for line in lines if line and not line.startswith("For full helptext"))
-        text = re.split(r"Got errors:|Argument helptext:|gradus \S+ --help", text)[0].strip()
+        # Its messages stand in a box, drawn with lines or, where these cannot be printed, with hyphens.
+        frame = re.compile(r"[│╭╮╰╯─]+|-{3,}|^[+|]|[+|]$")
+        lines = [frame.sub(" ", line).strip() for line in said.getvalue().split("\n")]
+        text = " ".join(line for line in lines[1:] if line)
+        text = re.split(r"Got errors:|Argument helptext:|For full helptext", text)[0].strip()
         raise UsageError(
             "GR-CLI-002",
             where=f"gradus {verb}",

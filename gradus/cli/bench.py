@@ -20,7 +20,7 @@ from gradus.cli import arguments, records
 from gradus.cli.train import with_data
 from gradus.core.configs import Count, Within, check, settings
 from gradus.core.errors import InputError, UsageError
-from gradus.core.files import naming, read_json
+from gradus.core.files import made_folder, naming, read_json
 from gradus.jobs import resolve
 
 DEFAULT_SEEDS = 3
@@ -64,29 +64,30 @@ def run(given: list[str]) -> int:
     plan = plan_of(asked, rest, config)
     date, commit = datetime.now(UTC), commit_of_package()
     file = asked.out / records.file_name(job.name, recipe, date=date.strftime(records.DATE), name=asked.name)
-    _prepare(file, asked.name)
+    _refuse_name(file, asked.name)
     command = ["train", f"{reference}/{recipe}", *(["--data", asked.data] if asked.data else []), *rest]
     print(f"bench {job.name}/{recipe}: {len(plan.runs)} {plan.by}s, one at a time", flush=True)
     results = []
-    with workplace(asked.keep, file.stem) as place:
-        for number, varied in enumerate(plan.runs):
-            label = f"{plan.by} {number}"
-            results.append(train([*command, *varied], place / f"{plan.by}-{number}", label=label))
-            print(line_of(label, results[-1]), flush=True)
-        environment = read_json(place / f"{plan.by}-0" / "env.json")
-    record = records.make(
-        results,
-        environment,
-        date=date,
-        by=plan.by,
-        name=asked.name,
-        command=command_of(asked, rest, f"{portable(reference)}/{recipe}"),
-        settings=[portable(token) for token in rest],
-        commit=commit,
-    )
-    spread = "" if record.sd is None else f" ± {record.sd:.4f}"
-    print(f"{record.headline} {record.mean:.4f}{spread} (baseline {record.baseline:.4f})")
-    print(f"record {records.write(record, asked.out)}")
+    with made_folder(asked.out):
+        with workplace(asked.keep, file.stem) as place:
+            for number, varied in enumerate(plan.runs):
+                label = f"{plan.by} {number}"
+                results.append(train([*command, *varied], place / f"{plan.by}-{number}", label=label))
+                print(line_of(label, results[-1]), flush=True)
+            environment = read_json(place / f"{plan.by}-0" / "env.json")
+        record = records.make(
+            results,
+            environment,
+            date=date,
+            by=plan.by,
+            name=asked.name,
+            command=command_of(asked, rest, f"{portable(reference)}/{recipe}"),
+            settings=[portable(token) for token in rest],
+            commit=commit,
+        )
+        spread = "" if record.sd is None else f" ± {record.sd:.4f}"
+        print(f"{record.headline} {record.mean:.4f}{spread} (baseline {record.baseline:.4f})")
+        print(f"record {records.write(record, asked.out)}")
     return 0
 
 
@@ -121,8 +122,8 @@ def _refuse_varied(given: set[str]) -> None:
         )
 
 
-def _prepare(file: Path, name: str) -> None:
-    """Make the folder of a record; UsageError where its name is odd or taken."""
+def _refuse_name(file: Path, name: str) -> None:
+    """Raise UsageError where the name of a record is odd or taken."""
     if not records.NAME.fullmatch(name):
         raise UsageError(
             "GR-CLI-002",
@@ -139,8 +140,6 @@ def _prepare(file: Path, name: str) -> None:
             got="one of today",
             remedy="Give --name, or remove the file if it should not count.",
         )
-    with naming(file.parent):
-        file.parent.mkdir(parents=True, exist_ok=True)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from rich.table import Table
 
 from gradus.cli import arguments
+from gradus.cli.main import printable
 from gradus.core.configs import nearest
 from gradus.core.errors import InputError, UsageError
 from gradus.data.fetch import fetch
@@ -116,11 +117,11 @@ def look(given: list[str]) -> int:
 
 def _print(panel: Panel) -> None:
     """A panel's sentence, and its table."""
-    print(f"{panel.title}: {panel.sentence}")
+    print(printable(f"{panel.title}: {panel.sentence}", most=2000))
     if panel.rows:
         table = Table(box=None, header_style="bold")
         for column in panel.columns:
             table.add_column(column, overflow="fold")
         for row in panel.rows:
-            table.add_row(*map(str, row))
+            table.add_row(*(printable(str(cell)) for cell in row))
         Console().print(table)

@@ -9,10 +9,11 @@ import tyro
 
 from gradus.cli import arguments
 from gradus.cli.train import with_data
+from gradus.core.errors import UsageError
 from gradus.engine import folder
 from gradus.engine.job import Split
 from gradus.engine.loop import measure
-from gradus.jobs import find
+from gradus.jobs import job_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,11 +33,19 @@ class Arguments:
 def run(given: list[str]) -> int:
     """Score and print."""
     asked = arguments.parse(Arguments, given, verb="evaluate")
-    job = find(folder.header(asked.folder)["job"])
+    job = job_of(asked.folder)
     config = with_data(folder.config_of(asked.folder, job), asked.data)
     opened = folder.open_run(job, asked.folder, config=config)
     split = asked.split or ("all" if asked.data else "test")
     metrics = measure(job, opened.config, opened.parts, opened.run, split=split)
+    if not metrics:
+        raise UsageError(
+            "GR-CLI-006",
+            where=f"--split {split}",
+            wanted="a split that the data of the run have",
+            got="none of that name",
+            remedy="Choose another: train, validation, test or all.",
+        )
     if asked.json:
         print(json.dumps({"split": split, "step": opened.step, "metrics": metrics}))
         return 0

@@ -1,24 +1,28 @@
 """Carrying a run out and telling its end: scores beside the baseline, the report, what to do next."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from gradus.cli.progress import following
+from gradus.core.errors import InputError
 from gradus.engine import folder
 from gradus.engine.devices import World, leave_world
 from gradus.engine.job import Job
+from gradus.engine.run import out_of_memory
 from gradus.ship.report import write_report
 
 
-def carry_out(job: Job, out: Path, world: World) -> int:
-    """Train the run in ``out`` to its end, score it, report it; exit status 0."""
+def carry_out(job: Job, out: Path, world: World, *, steps: int | None = None) -> int:
+    """Train the run in ``out`` to its end, or to another one, score it, report it; exit status 0."""
     if world.rank > 0:
-        folder.execute(job, out, world=world)
+        folder.execute(job, out, steps=steps, world=world)
         leave_world()
         return 0
     print(f"run {out}", flush=True)
-    with following(job.headline) as line:
-        result = folder.execute(job, out, world=world, watch=line.listen)
+    with following(job.headline) as line, enough_memory(out):
+        result = folder.execute(job, out, steps=steps, world=world, watch=line.listen)
     leave_world()
     report = report_of(job, out)
     print_result(result)
@@ -27,6 +31,23 @@ def carry_out(job: Job, out: Path, world: World) -> int:
     print(f"go on     gradus resume {out} --train.steps {2 * result['steps']}")
     print(f"run {out}")
     return 0
+
+
+@contextmanager
+def enough_memory(out: Path) -> Iterator[None]:
+    """Turn running out of memory into an InputError: outside of a step no smaller pieces help."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        raise InputError(
+            "GR-RUN-004",
+            where=str(out),
+            wanted="memory for the model, its data and its scores",
+            got=str(error).partition("\n")[0][:200],
+            remedy="Give a smaller model or --data.side, fewer pictures, or a device with more memory.",
+        ) from error
 
 
 def report_of(job: Job, out: Path) -> Path:

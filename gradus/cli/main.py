@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from gradus import __version__
-from gradus.core.errors import GradusError, UsageError
+from gradus.core.errors import GradusError, InputError, UsageError
 
 VERBS: dict[str, tuple[str, str]] = {
     "jobs": ("", "list jobs, their recipes and what each expects"),
@@ -73,6 +73,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of a pipe had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # a name that is too long, a folder that may not be looked into
+        refused = InputError(
+            "GR-CLI-010",
+            where=str(error.filename or f"gradus {given[0]}"),
+            wanted="a path that the system can use",
+            got=(error.strerror or str(error)).lower(),
+            remedy="Check the path, and who may read and write there.",
+        )
+        complain(refused)
+        return refused.exit_status
 
 
 def complain(error: GradusError) -> None:
@@ -84,7 +94,13 @@ def complain(error: GradusError) -> None:
         f"  do      {error.remedy}",
         f"  page    docs/findings/{error.code}.md",
     ]
-    print("\n".join(lines), file=sys.stderr)
+    print("\n".join(map(printable, lines)), file=sys.stderr)
+
+
+def printable(text: str, most: int = 500) -> str:
+    """A text as a terminal may show it: one line, without control codes and signs that turn it around."""
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return shown if len(shown) <= most else f"{shown[:most]} ..."
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """gradus new: a folder with a complete small job, to be changed into one's own."""
 
+import importlib.util
 import keyword
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,11 +32,12 @@ def run(given: list[str]) -> int:
     """Copy the starter under a new name."""
     asked = arguments.parse(Arguments, given, verb="new")
     place = Path(asked.name)
-    if not asked.name.isidentifier() or keyword.iskeyword(asked.name) or asked.name in TABLE:
+    is_word = re.fullmatch("[a-z][a-z0-9_]*", asked.name) and not keyword.iskeyword(asked.name)
+    if not is_word or asked.name in TABLE or (not place.exists() and importlib.util.find_spec(asked.name)):
         raise UsageError(
             "GR-CLI-008",
             where=f"gradus new job {asked.name}",
-            wanted="a name of letters, digits and underscores that no job of gradus has",
+            wanted="small letters, digits and underscores, and no name of a job or of an installed package",
             got=repr(asked.name),
             remedy="Choose another, such as my_job.",
         )
@@ -47,9 +50,13 @@ def run(given: list[str]) -> int:
             remedy="Choose another name, or move the folder away.",
         )
     with naming(place):
-        shutil.copytree(STARTER, place, ignore=shutil.ignore_patterns("__pycache__"))
-        for path in place.iterdir():
-            path.write_text(path.read_text().replace("starter", asked.name))
+        try:
+            shutil.copytree(STARTER, place, ignore=shutil.ignore_patterns("__pycache__"))
+            for path in place.iterdir():
+                path.write_text(path.read_text().replace("starter", asked.name))
+        except OSError:
+            shutil.rmtree(place, ignore_errors=True)
+            raise
     print(f"wrote {place}/: {', '.join(sorted(p.name for p in place.iterdir()))}")
     print(f"next  gradus check ./{place}")
     print(f"      gradus train ./{place}")

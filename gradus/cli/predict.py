@@ -9,10 +9,10 @@ from typing import Annotated
 import tyro
 
 from gradus.cli import arguments
-from gradus.cli.main import complain
-from gradus.core.errors import GradusError
+from gradus.cli.main import complain, printable
+from gradus.core.errors import GradusError, UsageError
 from gradus.engine import folder
-from gradus.jobs import find
+from gradus.jobs import job_of
 from gradus.ship.predict import expand, predict, save_answers
 
 
@@ -35,8 +35,16 @@ class Arguments:
 def run(given: list[str]) -> int:
     """Predict and print; exit status 1 if an input was bad, also with --skip-bad."""
     asked = arguments.parse(Arguments, given, verb="predict")
+    if not asked.inputs:
+        raise UsageError(
+            "GR-CLI-002",
+            where="gradus predict",
+            wanted="at least one INPUT after the run",
+            got="none",
+            remedy="Name files, folders of files, or .npy or .npz arrays.",
+        )
     inputs = expand(asked.inputs)
-    opened = folder.open_run(find(folder.header(asked.folder)["job"]), asked.folder)
+    opened = folder.open_run(job_of(asked.folder), asked.folder)
     deployable = opened.job.deploy(opened.config, opened.parts)
     answers, bad = [], 0
     for raw, answer in predict(deployable, inputs, skip_bad=asked.skip_bad):
@@ -46,7 +54,8 @@ def run(given: list[str]) -> int:
             continue
         answers.append((raw, answer))
         line = {"input": str(raw), **answer.to_dict()}
-        print(json.dumps(line) if asked.json else "  ".join(f"{key} {_shown(v)}" for key, v in line.items()))
+        shown = "  ".join(f"{key} {_shown(value)}" for key, value in line.items())
+        print(json.dumps(line) if asked.json else printable(shown))
     if asked.out:
         print(f"answers in {save_answers(answers, asked.out)}", file=sys.stderr)
     return 1 if bad else 0

@@ -1,13 +1,24 @@
 """Several processes for one run: the same command again, under torchrun."""
 
+import logging
 import os
-import subprocess
-import sys
 
 
 def spread(count: int, command: list[str]) -> int:
     """Run ``gradus COMMAND`` in ``count`` processes that share every batch; returns the exit status."""
-    threads = max(1, (os.cpu_count() or 1) // count)
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)]
-    return subprocess.run([*launcher, "-m", "gradus", *command], env=environment, check=False).returncode
+    from torch.distributed import run as torchrun
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+
+    os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // count))
+    logging.disable()  # a process that fails has said why: torchrun would say that it did, at length
+    try:
+        torchrun.main(["--standalone", "--nproc-per-node", str(count), "-m", "gradus", *command])
+    except ChildFailedError as failed:
+        _, first = failed.get_first_failure()
+        return max(1, first.exitcode)  # below 0 where a signal ended it
+    except SignalException as stopped:
+        raise KeyboardInterrupt from stopped
+    finally:
+        logging.disable(logging.NOTSET)
+    return 0

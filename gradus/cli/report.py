@@ -8,8 +8,7 @@ import tyro
 
 from gradus.cli import arguments
 from gradus.cli.finish import report_of
-from gradus.engine import folder
-from gradus.jobs import find
+from gradus.jobs import job_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,5 +22,5 @@ class Arguments:
 def run(given: list[str]) -> int:
     """Write the report and print its path."""
     asked = arguments.parse(Arguments, given, verb="report")
-    print(report_of(find(folder.header(asked.folder)["job"]), asked.folder))
+    print(report_of(job_of(asked.folder), asked.folder))
     return 0

@@ -1,6 +1,6 @@
 """gradus resume: go on exactly where a run was stopped, or extend a finished one."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -9,13 +9,12 @@ import tyro
 from gradus.cli import arguments
 from gradus.cli.finish import carry_out, print_result
 from gradus.cli.processes import spread
-from gradus.core.configs import to_json
+from gradus.core.configs import Count, check
 from gradus.core.errors import UsageError
-from gradus.core.files import read_json, write_json
+from gradus.core.files import read_object
 from gradus.engine import folder
 from gradus.engine.devices import join_world
-from gradus.engine.job import Job
-from gradus.jobs import find
+from gradus.jobs import job_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,7 +31,7 @@ class Arguments:
 
     folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """The run folder that `gradus train` printed."""
-    devices: int = 1
+    devices: Count = 1
     """Processes that share every batch (torchrun)."""
     train: TrainArguments = TrainArguments()
 
@@ -40,34 +39,24 @@ class Arguments:
 def run(given: list[str]) -> int:
     """Resume; exit status 0 when the run is complete, also if it was before."""
     asked = arguments.parse(Arguments, given, verb="resume")
-    out = asked.folder
-    job = find(folder.header(out)["job"])
-    world = join_world()
-    if asked.train.steps is not None and world.rank == 0:
-        extend(job, out, asked.train.steps)
-    world.wait()
-    if asked.devices > 1 and world.size == 1:
-        return spread(asked.devices, ["resume", str(out)])
-    if (out / "metrics.json").exists() and (
-        out / "report.html"
-    ).exists():  # early stopping ends a run as well
-        print_result(read_json(out / "metrics.json"))
-        print(f"\nrun {out} is complete; extend it with --train.steps N")
-        return 0
-    return carry_out(job, out, world)
-
-
-def extend(job: Job, out: Path, steps: int) -> None:
-    """Give the run a later last step; UsageError if it is not later."""
-    config = folder.config_of(out, job)
-    if steps <= config.train.steps:
+    check(asked)
+    out, steps = asked.folder, asked.train.steps
+    job = job_of(out)
+    planned = folder.config_of(out, job).train.steps
+    if steps is not None and steps <= planned:
         raise UsageError(
             "GR-RUN-013",
             where="--train.steps",
-            wanted=f"more than the run's {config.train.steps} steps",
+            wanted=f"more than the run's {planned} steps",
             got=str(steps),
             remedy="Give a larger number, or train anew.",
         )
-    longer = replace(config, train=replace(config.train, steps=steps))
-    write_json(out / "config.json", folder.header(out) | {"config": to_json(longer)})
-    (out / "metrics.json").unlink(missing_ok=True)  # the run is no longer complete
+    if steps is None and (out / "metrics.json").exists() and (out / "report.html").exists():
+        print_result(read_object(out / "metrics.json", "metrics", "baseline_metrics", "headline"))
+        print(f"\nrun {out} is complete; extend it with --train.steps N")  # early stopping ends a run as well
+        return 0
+    world = join_world()
+    if asked.devices > 1 and world.size == 1:
+        extended = [] if steps is None else ["--train.steps", str(steps)]
+        return spread(asked.devices, ["resume", str(out), *extended])
+    return carry_out(job, out, world, steps=steps)

@@ -1,6 +1,7 @@
 """gradus train: a recipe, with settings replaced, from raw data to a run folder with a report."""
 
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,10 +11,10 @@ import tyro
 from gradus.cli import arguments
 from gradus.cli.finish import carry_out
 from gradus.cli.processes import spread
-from gradus.core.configs import settings
+from gradus.core.configs import Count, check, settings
 from gradus.core.errors import UsageError
 from gradus.engine import folder
-from gradus.engine.devices import World, join_world
+from gradus.engine.devices import join_world, num_processes
 from gradus.jobs import resolve
 
 
@@ -29,7 +30,7 @@ class Arguments:
     """The run folder to make; default runs/JOB-RECIPE-TIME."""
     skip_bad: bool = False
     """Leave items out that cannot be read, list and count them, instead of stopping."""
-    devices: int = 1
+    devices: Count = 1
     """Processes that share every batch (torchrun)."""
 
 
@@ -38,21 +39,23 @@ def run(given: list[str]) -> int:
     if arguments.wants_help(given):
         return explain(given)
     asked, rest = arguments.parse_some(Arguments, given, verb="train")
+    check(asked)
     reference, job, recipe = resolve(asked.target)
     config = with_data(job.recipes[recipe]().config, asked.data, skip_bad=asked.skip_bad)
     config = arguments.override(config, rest, verb=f"train {asked.target}")
+    out = asked.out or _default_folder(f"{job.name}-{recipe}")
     world = join_world()
-    out = asked.out or _default_folder(f"{job.name}-{recipe}", world)
-    if world.rank == 0:
-        folder.begin(out, reference=reference, recipe=recipe, config=config)
-    world.wait()
-    if asked.devices > 1 and world.size == 1:
-        return spread(asked.devices, ["resume", str(out)])
-    return carry_out(job, out, world)
+    with ExitStack() as stack:
+        if world.rank == 0:
+            stack.enter_context(folder.new_run(out, reference=reference, recipe=recipe, config=config))
+        world.wait()
+        if asked.devices > 1 and world.size == 1:
+            return spread(asked.devices, ["resume", str(out)])
+        return carry_out(job, out, world)
 
 
-def _default_folder(name: str, world: World) -> Path:
-    if world.size > 1:
+def _default_folder(name: str) -> Path:
+    if num_processes() > 1:
         raise UsageError(
             "GR-CLI-007",
             where="gradus train under torchrun",

@@ -79,18 +79,21 @@ def nearest(name: str, names: list[str]) -> str:
     return f"Did you mean {close[0]!r}?" if close else f"Known are: {', '.join(sorted(names))}."
 
 
-def check(config: Any, prefix: str = "") -> None:
-    """Raise UsageError for the first number of a config that lies outside the range in its type hint."""
+def check(config: Any, where: str = "--") -> None:
+    """Raise UsageError for the first number of a config that lies outside the range in its type hint.
+
+    ``where`` stands before the setting's name: what the config was read from.
+    """
     for name, hint in hints_of(type(config)).items():
         value = getattr(config, name)
         if dataclasses.is_dataclass(value):
-            check(value, f"{prefix}{name}.")
+            check(value, f"{where}{name}.")
             continue
         for number, within in _ranged(value, hint):
             if not within.holds(number):
                 raise UsageError(
                     "GR-CONFIG-003",
-                    where=f"--{prefix}{name}",
+                    where=f"{where}{name}",
                     wanted=f"a number {within}",
                     got=str(value),
                     remedy="Give a value in that range.",
@@ -172,7 +175,21 @@ def _decode(hint: Any, value: Any, where: str) -> Any:
         return float(value)
     if (hint is type(None) and value is None) or (hint in (bool, int, str) and type(value) is hint):
         return value
-    raise _unreadable(where, str(getattr(hint, "__name__", hint)), value)
+    raise _unreadable(where, _worded(hint), value)
+
+
+def _worded(hint: Any) -> str:
+    """What a type hint allows, in words: ``float or 'auto'``."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated:
+        return _worded(arguments[0])
+    if origin is Literal:
+        return " or ".join(map(repr, arguments))
+    if origin in (Union, types.UnionType):
+        return " or ".join(map(_worded, arguments))
+    if origin is tuple:
+        return f"a list of {_worded(arguments[0])}"
+    return "null" if hint is type(None) else str(hint.__name__)
 
 
 def _unreadable(where: str, wanted: str, got: Any) -> UsageError:

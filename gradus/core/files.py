@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,9 @@ def naming(path: Path) -> Iterator[None]:
             where=str(path),
             wanted="room for the file" if full else "a place to write to",
             got=(error.strerror or str(error)).lower(),
-            remedy="Free some space, then `gradus resume` the run." if full else "Give another --out.",
+            remedy="Free some space, then repeat the command, or `gradus resume` a run that had begun."
+            if full
+            else "Give another place, such as another --out.",
         ) from error
 
 
@@ -53,13 +56,22 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise InputError(
-            "GR-RUN-003",
-            where=str(path),
-            wanted="a readable JSON file",
-            got=str(error).lower(),
-            remedy="Check that the path names a run folder that gradus wrote.",
-        ) from error
+        raise _unreadable(path, "a readable JSON file", str(error).lower()) from error
+
+
+def read_object(path: Path, *names: str) -> dict[str, Any]:
+    """The object in a JSON file, which has at least these names; InputError where it is anything else."""
+    value = read_json(path)
+    missing = [name for name in names if name not in value] if isinstance(value, dict) else []
+    if not isinstance(value, dict) or missing:
+        wanted = f"a JSON object with {', '.join(names)}" if names else "a JSON object"
+        raise _unreadable(path, wanted, f"one without {missing[0]}" if missing else repr(value)[:80])
+    return value
+
+
+def _unreadable(path: Path, wanted: str, got: str) -> InputError:
+    remedy = "Check that the path names a run folder that gradus wrote; restore the file if it does."
+    return InputError("GR-RUN-003", where=str(path), wanted=wanted, got=got, remedy=remedy)
 
 
 def sha256(content: bytes) -> str:
@@ -74,3 +86,19 @@ def sync_folder(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def made_folder(path: Path) -> Iterator[None]:
+    """A folder for what the body writes; it, and those made around it, go again where they end up empty."""
+    with naming(path):
+        made = list(takewhile(lambda folder: not folder.exists(), (path, *path.parents)))
+        path.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        for folder in made:
+            try:
+                folder.rmdir()
+            except OSError:  # it holds something, and so do those around it
+                break

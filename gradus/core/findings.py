@@ -47,7 +47,7 @@ PAGES: dict[str, Page] = {
         "A picture is too large",
         "By its header the picture has more pixels than are allowed, and it was not decoded: a small "
         "file can hold enough pixels to fill the memory.",
-        "Shrink the picture, or raise max_megapixels if it is meant to be that large.",
+        "Shrink the picture, or remove it; --skip-bad leaves such files out and lists them.",
     ),
     "GR-DATA-007": Page(
         "A picture holds numbers that are none",
@@ -106,6 +106,17 @@ PAGES: dict[str, Page] = {
         "A folder is reached twice",
         "A link leads to a folder that is also reached another way, or to one that holds the link.",
         "Remove the link: its pictures would count twice, or without end.",
+    ),
+    "GR-DATA-018": Page(
+        "A class name is no text",
+        "Names of files are bytes, and those of this class are no UTF-8. Such a name can be neither shown "
+        "nor written into a report.",
+        "Rename the folder of the class.",
+    ),
+    "GR-DATA-019": Page(
+        "There is no training split",
+        "The data come in splits, and train is not among them: there is nothing to learn from.",
+        "Add the training split. Without any splits, pictures are divided by class at random.",
     ),
     "GR-DATA-020": Page(
         "A table of pictures cannot be read",
@@ -367,12 +378,13 @@ PAGES: dict[str, Page] = {
     ),
     "GR-CLI-005": Page(
         "Module without a job",
-        "The module could not be imported, or exports no JOB.",
+        "The module could not be imported, or exports no JOB, or one that is no Job.",
         "Mend the import error in the message; `gradus new job NAME` writes a folder to compare with.",
     ),
     "GR-CLI-006": Page(
         "Option that the job does not have",
-        "The verb has an option that needs something this job does not offer: data from a path, folds.",
+        "The verb has an option that needs something this recipe or run does not offer: data from a path, "
+        "folds, a validation split.",
         "Leave the option out, or choose a recipe that offers it.",
     ),
     "GR-CLI-007": Page(
@@ -404,7 +416,8 @@ PAGES: dict[str, Page] = {
     ),
     "GR-CLI-008": Page(
         "Name that a job cannot have",
-        "A job's name becomes a Python package, and must differ from those of gradus.",
+        "A job's name becomes a Python package, and must differ from the jobs of gradus and from packages "
+        "that are installed, which it would hide.",
         "Choose small letters, digits and underscores: my_job.",
     ),
     "GR-CLI-009": Page(
@@ -412,21 +425,29 @@ PAGES: dict[str, Page] = {
         "`gradus new job` never writes over what is there.",
         "Choose another name, or move the folder away.",
     ),
+    "GR-CLI-010": Page(
+        "The system refuses a path",
+        "A path cannot even be looked at: its name is too long for the file system, or it leads through a "
+        "folder that is closed to you.",
+        "Check the path, and who may read and write there.",
+    ),
     # -- runs: folders, checkpoints, training ------------------------------------------------------------
     "GR-RUN-001": Page(
         "Disk full",
-        "A file of the run could not be written for want of space. The last whole checkpoint is untouched.",
-        "Free some space, then `gradus resume RUN`.",
+        "A file could not be written for want of space. The last whole checkpoint of a run is untouched; a "
+        "run that had none yet is taken away again.",
+        "Free some space, then repeat the command, or `gradus resume RUN` if the run had begun.",
     ),
     "GR-RUN-002": Page(
         "Cannot write",
         "The operating system refused to write a file: a read-only folder, a path through a file.",
-        "Give another `--out`, or change the rights of the folder.",
+        "Give another place, such as another `--out`, or change the rights of the folder.",
     ),
     "GR-RUN-003": Page(
         "Unreadable JSON",
-        "A file of a run folder is missing or is not JSON.",
-        "Check the path; a run folder holds config.json, plan.json and checkpoints.",
+        "A file of a run folder is missing, is not JSON, or lacks what gradus wrote into it.",
+        "Check the path, and restore the file from a backup. metrics.json and report.html can be removed: "
+        "`gradus resume RUN` writes them again.",
     ),
     "GR-RUN-004": Page(
         "Out of memory",
@@ -455,7 +476,7 @@ PAGES: dict[str, Page] = {
     ),
     "GR-RUN-009": Page(
         "Folder holds a run",
-        "`--out` names a folder with a run in it, which would be overwritten.",
+        "`--out` names a folder with a run or with checkpoints in it, which would be overwritten.",
         "Resume that run, or give another `--out`.",
     ),
     "GR-RUN-010": Page(
@@ -477,5 +498,17 @@ PAGES: dict[str, Page] = {
         "Not an extension",
         "A run can be resumed to its own last step or extended to a later one, not shortened.",
         "Give a larger `--train.steps`, or train anew.",
+    ),
+    "GR-RUN-014": Page(
+        "Checkpoint of another model",
+        "The checkpoint is whole and does not fit the model that config.json and plan.json describe: one of "
+        "the two was changed, or the checkpoints are those of another run.",
+        "Undo the change, or train again from the recipe.",
+    ),
+    "GR-RUN-015": Page(
+        "Job of a run is gone",
+        "A run needs the job that it was begun with: a folder of yours that was moved or renamed, or a "
+        "module that is not installed here.",
+        "Put it back to where it was, or correct its path in config.json.",
     ),
 }

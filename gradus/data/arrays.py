@@ -5,6 +5,7 @@ or images and labels for a set without splits. An array "classes" of strings nam
 without it each label's own value is its name.
 """
 
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -29,7 +30,7 @@ READ = {"classes", *(name for pair in PAIRS for name in pair)}
 # What NumPy and zipfile raise for files that are cut short, damaged, or not what their headers say.
 UNREADABLE = (
     *(ValueError, OSError, EOFError, MemoryError, NotImplementedError),
-    *(zipfile.BadZipFile, zlib.error),
+    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),
 )
 
 

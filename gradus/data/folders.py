@@ -48,9 +48,16 @@ def read_table(
     """Every picture that a .csv or .tsv on disk names, as ``read_folders`` does; paths may lead anywhere."""
     root = path.parent
     content = read_file(root, path.name)
-    listing = list_table(content, path.name, where=str(root), exists=lambda name: (root / name).is_file())
+    listing = list_table(content, path.name, where=str(root), exists=partial(_is_file, root))
     members = Members(str(root), tuple(item.name for item in listing.items), partial(read_file, root))
     return read_listing(members, listing, form, skip_bad=skip_bad, classes=classes)
+
+
+def _is_file(root: Path, name: str) -> bool:
+    try:
+        return (root / name).is_file()
+    except OSError:  # a name that no file can have
+        return False
 
 
 def list_folders(names: Sequence[str], where: str, *, enclosed: bool = False) -> list[Item]:

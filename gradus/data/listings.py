@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, groupby
+from pathlib import PurePath
 
 import numpy as np
 import torch
@@ -128,7 +129,7 @@ def _decode(
 def _read_one(members: Members, form: PictureForm, name: str) -> UInt8[np.ndarray, "H W C"]:
     picture = read_picture(
         members.read(name),
-        name=f"{members.where}/{name}",
+        name=str(PurePath(members.where, name)),
         channels=form.channels,
         background_rgb255=form.background_rgb255,
         max_megapixels=form.max_megapixels,

@@ -75,12 +75,15 @@ def _refuse_folder(error: OSError) -> None:
 
 def read_file(root: Path, name: str) -> bytes:
     """The content of a file below a folder; InputError where it cannot be read."""
+    path = root / name
     try:
-        return (root / name).read_bytes()
+        if stat.S_ISFIFO(path.stat().st_mode):
+            raise OSError("a pipe, which may never end")
+        return path.read_bytes()
     except OSError as error:
         raise InputError(
             "GR-DATA-002",
-            where=str(root / name),
+            where=str(path),
             wanted="a file that can be read",
             got=(error.strerror or str(error)).lower(),
             remedy="Check what the path is and who may read it.",

@@ -127,6 +127,8 @@ def settle_classes(
     must hold two classes with two pictures each, and the other splits no class that it lacks.
     """
     found = {split: Counter(names) for split, names in labels.items()}
+    for split, counts in found.items():
+        _refuse_unwritable(counts, f"{where}, {split}")
     if not any(found.values()):
         raise InputError(
             "GR-DATA-011",
@@ -153,6 +155,20 @@ def _class_order(names: Sequence[str] | Mapping[str, int] | set[str]) -> Callabl
     """How to sort class names: "10" comes after "9" where all of them are numbers."""
     numbers = all(name.removeprefix("-").isdecimal() for name in names)
     return lambda name: (int(name) if numbers else 0, name)
+
+
+def _refuse_unwritable(counts: Counter[str], where: str) -> None:
+    for name in counts:
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            raise InputError(
+                "GR-DATA-018",
+                where=where,
+                wanted="class names that are text",
+                got=repr(name),
+                remedy="Rename the class: some bytes of its name are no UTF-8.",
+            ) from error
 
 
 def _refuse_too_few(counts: Counter[str], where: str) -> None:

@@ -143,7 +143,7 @@ def _too_large(name: str, max_megapixels: float, got: str) -> InputError:
         where=name,
         wanted=f"at most {max_megapixels:g} megapixels",
         got=got,
-        remedy="Shrink the picture, or raise max_megapixels if it is meant to be that large.",
+        remedy="Shrink the picture, or remove it; --skip-bad leaves such files out and lists them.",
     )
 
 

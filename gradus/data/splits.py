@@ -38,13 +38,15 @@ def whole_counts(total: int, shares: Sequence[float]) -> list[int]:
     return counts
 
 
-def stratified(labels: Int64[Tensor, "N"], *, shares: Sequence[float], seed: int) -> tuple[Places, ...]:
+def stratified(
+    labels: Int64[Tensor, "N"], *, shares: Sequence[float], seed: int, classes: Sequence[str] = ()
+) -> tuple[Places, ...]:
     """Parts with the same mix of classes, as nearly as whole items allow.
 
-    InputError where a class has fewer items than there are parts.
+    InputError where a class has fewer items than there are parts; it says its name, if there are ``classes``.
     """
     counts = whole_counts(len(labels), shares)
-    _refuse_small_classes(labels, len(shares), f"{len(shares)} parts")
+    _refuse_small_classes(labels, len(shares), f"{len(shares)} parts", classes)
     mixed = torch.randperm(len(labels), generator=generator(seed, "stratified"))
     by_class = mixed[labels[mixed].argsort(stable=True)]  # class by class, each in random order
     # Every part has its places evenly spread over that row, and so over every class.
@@ -102,7 +104,12 @@ def ordered(times: Num[Tensor, "N"], *, shares: Sequence[float], gap: int = 0) -
 
 
 def folds(
-    labels: Int64[Tensor, "N"], *, count: int, seed: int, stratify: bool = True
+    labels: Int64[Tensor, "N"],
+    *,
+    count: int,
+    seed: int,
+    stratify: bool = True,
+    classes: Sequence[str] = (),
 ) -> list[tuple[Places, Places]]:
     """(train, held out) for each of ``count`` folds; every item is held out once. Class mixes are alike.
 
@@ -112,7 +119,7 @@ def folds(
 
     _refuse_bad_count(count, len(labels), "items")
     if stratify:
-        _refuse_small_classes(labels, count, f"{count} folds")
+        _refuse_small_classes(labels, count, f"{count} folds", classes)
     cutter = (StratifiedKFold if stratify else KFold)(count, shuffle=True, random_state=_numpy_seed(seed))
     return [
         (torch.from_numpy(a), torch.from_numpy(b)) for a, b in cutter.split(labels.numpy(), labels.numpy())
@@ -146,13 +153,16 @@ def _refuse_bad_count(count: int, available: int, what: str) -> None:
         raise _too_few(f"{count} {what} or more, one for each fold", f"{available}")
 
 
-def _refuse_small_classes(labels: Int64[Tensor, "N"], least: int, cut_into: str) -> None:
-    classes, sizes = labels.unique(return_counts=True)
+def _refuse_small_classes(
+    labels: Int64[Tensor, "N"], least: int, cut_into: str, classes: Sequence[str]
+) -> None:
+    present, sizes = labels.unique(return_counts=True)
     if len(sizes) and sizes.min() < least:
         smallest = int(sizes.argmin())
+        label = int(present[smallest])
         raise InputError(
             "GR-DATA-081",
-            where=f"class {classes[smallest]}",
+            where=f"class {classes[label] if classes else label}",
             wanted=f"{least} items or more, to be cut into {cut_into}",
             got=f"{sizes[smallest]}",
             remedy="Add items of that class, remove it, or cut into fewer.",

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable
 from pathlib import PurePosixPath
 
@@ -13,9 +14,8 @@ SEPARATORS = {".csv": ",", ".tsv": "\t"}
 
 def has_columns(content: bytes, name: str) -> bool:
     """Whether the first line of a table names a path and a label."""
-    first = content.split(b"\n", 1)[0].decode("utf-8-sig", errors="replace")
-    columns = next(csv.reader([first.strip()], delimiter=_separator(name)), [])
-    return {"path", "label"} <= set(columns)
+    first = re.split(rb"[\r\n]", content, maxsplit=1)[0].decode("utf-8-sig", errors="replace")
+    return {"path", "label"} <= {column.strip(' "') for column in first.split(_separator(name))}
 
 
 def list_table(content: bytes, name: str, *, where: str, exists: Callable[[str], bool]) -> Listing:
@@ -29,6 +29,10 @@ def list_table(content: bytes, name: str, *, where: str, exists: Callable[[str],
 
     table_at = f"{where}/{name}"
     try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _unreadable(content, name, table_at, error) from error
+    try:
         table = polars.read_csv(io.BytesIO(content), separator=_separator(name), infer_schema=False)
     except polars.exceptions.PolarsError as error:
         raise _unreadable(content, name, table_at, error) from error
@@ -37,7 +41,7 @@ def list_table(content: bytes, name: str, *, where: str, exists: Callable[[str],
             "GR-DATA-020",
             where=table_at,
             wanted="a first line that names the columns path and label",
-            got=", ".join(table.columns),
+            got=", ".join(table.columns)[:200],
             remedy="Name the columns; a .csv separates them by commas, a .tsv by tabs.",
         )
     by_split = "split" in table.columns

@@ -46,14 +46,22 @@ class World:
         return box[0]
 
     def wait(self) -> None:
-        """Return when every process has come here."""
+        """Return when every process has come here; end this one where another has failed, and said why."""
         if self.size > 1:
-            dist.barrier()
+            try:
+                dist.barrier()
+            except RuntimeError as error:
+                raise SystemExit(1) from error
+
+
+def num_processes() -> int:
+    """How many processes torchrun started for this run; 1 without it."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def join_world() -> World:
     """Join the processes that torchrun started, or be the only one."""
-    if "WORLD_SIZE" not in os.environ or int(os.environ["WORLD_SIZE"]) == 1:
+    if num_processes() == 1:
         return World()
     if not dist.is_initialized():
         dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")

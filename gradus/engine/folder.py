@@ -4,9 +4,10 @@
 """
 
 import fcntl
+import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,18 +17,19 @@ import torch
 from gradus import __version__
 from gradus.core.configs import check, from_json, to_json
 from gradus.core.errors import InputError, UsageError
-from gradus.core.facts import Found, Listeners
-from gradus.core.files import naming, read_json, write_json
+from gradus.core.facts import Found, Listeners, Saved
+from gradus.core.files import made_folder, naming, read_object, write_json
 from gradus.engine.checkpoint import Checkpoints
 from gradus.engine.devices import World, environment, pick_device
 from gradus.engine.job import Job, optims_of
-from gradus.engine.journal import Journal, cut_journal, without_nan
+from gradus.engine.journal import Journal, cut_journal, read_journal, without_nan
 from gradus.engine.loop import Training, load_weights, prepare
 from gradus.engine.plan import Plan
 from gradus.engine.probes import settle
 from gradus.engine.run import Run
 
 Watch = Callable[[Listeners], None]
+BEGUN_WITH = ("checkpoints", "config.json", "env.json", "journal.jsonl", "plan.json", ".lock")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +46,7 @@ class Opened:
 def begin(folder: Path, *, reference: str, recipe: str, config: Any) -> None:
     """Make a run folder that holds a config; UsageError if there is a run in it already."""
     check(config)
-    if (folder / "config.json").exists():
-        raise UsageError(
-            "GR-RUN-009",
-            where=f"--out {folder}",
-            wanted="a folder without a run",
-            got="a run",
-            remedy=f"Go on with `gradus resume {folder}`, or give another --out.",
-        )
+    _refuse_taken(folder)
     with naming(folder):
         (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
     write_json(folder / "env.json", environment())
@@ -59,8 +54,52 @@ def begin(folder: Path, *, reference: str, recipe: str, config: Any) -> None:
     write_json(folder / "config.json", settled)
 
 
+@contextmanager
+def new_run(folder: Path, *, reference: str, recipe: str, config: Any) -> Iterator[None]:
+    """``begin``, and the end of it: a run that failed before its first step is taken away again.
+
+    Its data could not be read, say, or its model not be built: what it left would be of no use, and in the
+    way of the next try. Whatever else is in the folder stays.
+    """
+    with made_folder(folder):
+        _refuse_taken(folder)
+        try:
+            begin(folder, reference=reference, recipe=recipe, config=config)
+            yield
+        except Exception:
+            _forget_untrained(folder)
+            raise
+        _forget_untrained(folder)  # where other processes train, a failure is no exception here
+
+
+def _refuse_taken(folder: Path) -> None:
+    """Raise UsageError where there is a run, or checkpoints that a new one would go on from."""
+    if (folder / "config.json").exists() or Checkpoints(folder / "checkpoints").steps():
+        raise UsageError(
+            "GR-RUN-009",
+            where=f"--out {folder}",
+            wanted="a folder without a run",
+            got="a run",
+            remedy=f"Go on with `gradus resume {folder}`, or give another --out.",
+        )
+
+
+def _forget_untrained(folder: Path) -> None:
+    """Take away what ``new_run`` made, unless a checkpoint or the journal speaks of a step."""
+    journal = read_journal(folder / "journal.jsonl")
+    if any(Checkpoints(folder / "checkpoints").steps()) or any(row["step"] for row in journal):
+        return
+    with suppress(InputError), _alone(folder, World(), patience_seconds=0.0):  # never what another trains
+        for name in BEGUN_WITH:
+            path = folder / name
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
 def header(folder: Path) -> dict[str, Any]:
-    """The ``config.json`` of a run; InputError where there is no run."""
+    """The ``config.json`` of a run; InputError where there is no run, or not all that one needs."""
     if not (folder / "config.json").is_file():
         raise InputError(
             "GR-RUN-010",
@@ -69,30 +108,42 @@ def header(folder: Path) -> dict[str, Any]:
             got="a folder without one" if folder.is_dir() else "no such folder",
             remedy="Give the path that `gradus train` printed.",
         )
-    content: dict[str, Any] = read_json(folder / "config.json")
-    return content
+    return read_object(folder / "config.json", "job", "recipe", "gradus", "config")
 
 
 def config_of(folder: Path, job: Job) -> Any:
-    """A run's config as its job's own dataclass."""
+    """A run's config as its job's own dataclass; UsageError names a setting that cannot be."""
     content = header(folder)
     recipe = job.recipes.get(content["recipe"]) or next(iter(job.recipes.values()))
-    return from_json(type(recipe().config), content["config"], "config.json")
+    config = from_json(type(recipe().config), content["config"], str(folder / "config.json"))
+    check(config, f"{folder / 'config.json'}.")
+    return config
 
 
 def execute(
-    job: Job, folder: Path, *, world: World | None = None, watch: Watch | None = None
+    job: Job,
+    folder: Path,
+    *,
+    steps: int | None = None,
+    world: World | None = None,
+    watch: Watch | None = None,
 ) -> dict[str, Any]:
-    """Train the run in ``folder`` from wherever it stands to its end; returns what ``metrics.json`` holds."""
+    """Train the run in ``folder`` from wherever it stands to its end; returns what ``metrics.json`` holds.
+
+    With ``steps`` the end is another one, and ``config.json`` says so from the next checkpoint on.
+    """
     world = world or World()
     config = config_of(folder, job)
+    if steps is not None:
+        config = replace(config, train=replace(config.train, steps=steps))
+    longer = to_json(config)
     with _alone(folder, world), ExitStack() as stack:
         checkpoints = Checkpoints(folder / "checkpoints")
         stack.callback(checkpoints.wait)  # the run is let go of when the last write is over
         device = pick_device(config.train.device)
         if world.rank > 0:
             world.wait()  # what is timed is settled by one process for all
-        plan = Plan.read(folder / "plan.json")
+        plan = _plan_of(folder, checkpoints)
         config = settle(job, config, plan, device=device)
         if world.rank == 0:
             plan.write(folder / "plan.json")
@@ -109,6 +160,8 @@ def execute(
             journal = Journal(folder / "journal.jsonl")
             stack.callback(journal.close)
             journal.listen(run.listeners)
+            if steps is not None:
+                run.listeners.add(Saved, lambda fact: _extend(folder, longer))
             if watch:
                 watch(run.listeners)
         _tell_damage(checkpoints.damaged, run)
@@ -126,8 +179,8 @@ def execute(
 def open_run(job: Job, folder: Path, *, config: Any = None, which: str | None = None) -> Opened:
     """A run's parts with the weights that it kept, from its plan and a checkpoint; data are not read."""
     config = config or config_of(folder, job)
-    plan = Plan.read(folder / "plan.json")
     checkpoints = Checkpoints(folder / "checkpoints")
+    plan = _plan_of(folder, checkpoints)
     state = checkpoints.load(which or config.train.keep)
     if state is None:
         raise InputError(
@@ -142,12 +195,27 @@ def open_run(job: Job, folder: Path, *, config: Any = None, which: str | None = 
     run = Run(config.train, device=pick_device(config.train.device), plan=plan, folder=folder)
     parts = job.build(config, run)
     prepare(parts, run)
-    load_weights(parts, state)
+    load_weights(parts, state, where=checkpoints.folder)
     for optim in optims_of(parts):
         optim.swap_average()
         optim.average = {}
     run.step = state["run"]["step"]
     return Opened(job, config, parts, run, run.step)
+
+
+def _plan_of(folder: Path, checkpoints: Checkpoints) -> Plan:
+    """The plan of a run. One that has saved anything must have it: what it decides is not decided twice."""
+    if checkpoints.steps():
+        read_object(folder / "plan.json")
+    return Plan.read(folder / "plan.json")
+
+
+def _extend(folder: Path, config: dict[str, Any]) -> None:
+    """Let ``config.json`` hold the config of a longer run, which is no longer complete."""
+    content = header(folder)
+    if content["config"] != config:
+        (folder / "metrics.json").unlink(missing_ok=True)
+        write_json(folder / "config.json", content | {"config": config})
 
 
 def _result(
@@ -179,7 +247,7 @@ def _tell_damage(sentences: list[str], run: Run) -> None:
 
 
 @contextmanager
-def _alone(folder: Path, world: World) -> Iterator[None]:
+def _alone(folder: Path, world: World, *, patience_seconds: float = 5.0) -> Iterator[None]:
     """Hold the run for this process: two that train one run would damage it."""
     if world.rank > 0:
         yield
@@ -187,7 +255,7 @@ def _alone(folder: Path, world: World) -> Iterator[None]:
     with naming(folder):
         lock = (folder / ".lock").open("w")
     with lock:
-        deadline = time.monotonic() + 5.0  # a run that was just killed lets go at once, not instantly
+        deadline = time.monotonic() + patience_seconds  # a killed run lets go at once, not instantly
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -40,13 +40,15 @@ class Journal:
 
 
 def read_journal(path: Path) -> list[dict[str, Any]]:
-    """The facts in a journal; a last line cut short by a kill is left out."""
+    """The facts in a journal; a line that is none, such as a last one cut short by a kill, is left out."""
     rows = []
     for line in path.read_text(encoding="utf-8", errors="replace").split("\n") if path.exists() else []:
         try:
-            rows.append(json.loads(line))
+            row = json.loads(line)
         except ValueError:
             continue
+        if isinstance(row, dict) and {"fact", "step"} <= row.keys():
+            rows.append(row)
     return rows
 
 

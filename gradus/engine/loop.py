@@ -4,6 +4,7 @@ import math
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -87,12 +88,12 @@ class Training:
     def restore(self) -> bool:
         """Go on from the newest checkpoint that is whole, if there is one."""
         state = self.checkpoints.load() if self.checkpoints else None
-        if state is None:
+        if self.checkpoints is None or state is None:
             return False
-        load_state(self.parts, state)
+        load_state(self.parts, state, where=self.checkpoints.folder)
         self.run.load_state_dict(state["run"])
         self.best = Best(**state["loop"]["best"])
-        if self.checkpoints and self.run.world.rank == 0:
+        if self.run.world.rank == 0:
             self.checkpoints.mark_best(self.best.step)
         self.clock.before, self.clock.lap_step = state["loop"]["seconds"], self.run.step
         return True
@@ -183,7 +184,7 @@ class Training:
         if self.config.train.keep == "best" and self.checkpoints and self.best.value is not None:
             state = self.checkpoints.load("best")
             assert state is not None, "an evaluation was saved"
-            load_weights(self.parts, state)
+            load_weights(self.parts, state, where=self.checkpoints.folder)
         start, run = time.perf_counter(), self.run
         metrics = run.world.of_first(measure(self.job, self.config, self.parts, run, split="test"))
         run.tell(Evaluated(run.step, "test", metrics, time.perf_counter() - start))
@@ -213,17 +214,30 @@ def measure(job: Job, config: Any, parts: Any, run: Run, *, split: Split) -> dic
         return job.evaluate(config, parts, run, split)
 
 
-def load_state(parts: Any, state: dict[str, Any]) -> None:
-    """Put a checkpoint's state into freshly built parts."""
+def load_state(parts: Any, state: dict[str, Any], *, where: Path) -> None:
+    """Put a checkpoint's state into freshly built parts; InputError if it is that of other parts."""
     for name in state_of(parts):
-        named_parts(parts)[name].load_state_dict(state[name])
+        _load(named_parts(parts)[name], state, name, where)
 
 
-def load_weights(parts: Any, state: dict[str, Any]) -> None:
-    """Put only a checkpoint's weights and their averages into parts."""
+def load_weights(parts: Any, state: dict[str, Any], *, where: Path) -> None:
+    """Put only a checkpoint's weights and their averages into parts; InputError as for ``load_state``."""
     for name, part in named_parts(parts).items():
         if isinstance(part, torch.nn.Module | Optim):
-            part.load_state_dict(state[name])
+            _load(part, state, name, where)
+
+
+def _load(part: Any, state: dict[str, Any], name: str, where: Path) -> None:
+    try:
+        part.load_state_dict(state[name])
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise InputError(
+            "GR-RUN-014",
+            where=f"{where}, {name}",
+            wanted="the state of what config.json and plan.json describe",
+            got=" ".join(str(error).split())[:200],
+            remedy="Undo what was changed in these files, or train again from the recipe.",
+        ) from error
 
 
 def _rates(parts: Any) -> dict[str, float]:

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from gradus.core.files import read_json, write_json
+from gradus.core.errors import InputError
+from gradus.core.files import read_object, write_json
 
 T = TypeVar("T")
 
@@ -33,5 +34,15 @@ class Plan:
 
     @classmethod
     def read(cls, path: Path) -> "Plan":
-        """The plan in a file, or an empty one where there is no file yet."""
-        return cls(read_json(path) if path.exists() else None)
+        """The plan in a file, or an empty one where there is no file yet; InputError where it is no plan."""
+        decisions = read_object(path) if path.exists() else {}
+        for name, made in decisions.items():
+            if not isinstance(made, dict) or not {"value", "reason"} <= made.keys():
+                raise InputError(
+                    "GR-RUN-003",
+                    where=f"{path}, {name}",
+                    wanted="a decision with its value and its reason",
+                    got=repr(made)[:80],
+                    remedy="Restore the file from a backup, or train again from the recipe.",
+                )
+        return cls(decisions)

@@ -2,10 +2,12 @@
 
 import importlib
 import sys
+import traceback
 from pathlib import Path
 
 from gradus.core.configs import nearest
-from gradus.core.errors import UsageError
+from gradus.core.errors import InputError, UsageError
+from gradus.engine.folder import header
 from gradus.engine.job import Job
 
 TABLE: dict[str, str] = {
@@ -23,7 +25,7 @@ def find(reference: str) -> Job:
         if parent not in sys.path:
             sys.path.insert(0, parent)
         return _job_of(folder.resolve().name, reference)
-    if "." in reference and "/" not in reference:
+    if "." in reference and all(part.isidentifier() for part in reference.split(".")):
         return _job_of(reference, reference)
     raise UsageError(
         "GR-CLI-003",
@@ -32,6 +34,21 @@ def find(reference: str) -> Job:
         got="none of these",
         remedy=nearest(reference, list(TABLE)),
     )
+
+
+def job_of(run: Path) -> Job:
+    """The job that a run was begun with; InputError where the run, or its job, is not there any more."""
+    reference = header(run)["job"]
+    try:
+        return find(str(reference))
+    except UsageError as error:
+        raise InputError(
+            "GR-RUN-015",
+            where=f"{run / 'config.json'}, job",
+            wanted=error.wanted,
+            got=f"{reference!r}: {error.got}",
+            remedy="Put the job back to where it was, or correct its path in config.json.",
+        ) from error
 
 
 def resolve(target: str) -> tuple[str, Job, str]:
@@ -56,14 +73,23 @@ def resolve(target: str) -> tuple[str, Job, str]:
 
 def _job_of(module: str, reference: str) -> Job:
     try:
-        job = importlib.import_module(module).JOB
-    except (ImportError, AttributeError) as error:
-        raise UsageError(
-            "GR-CLI-005",
-            where=reference,
-            wanted="a module that exports JOB",
-            got=str(error),
-            remedy="Look at a folder written by `gradus new job NAME`.",
-        ) from error
-    assert isinstance(job, Job), f"JOB of {module} is not a gradus.engine.job.Job"
+        job = vars(importlib.import_module(module)).get("JOB")
+    except (ImportError, SyntaxError) as error:
+        raise _without_job(reference, str(error)) from error
+    except Exception as error:  # a module of the user's own may raise anything
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        said = f"{type(error).__name__}: {error}, in {at.filename}, line {at.lineno}"
+        raise _without_job(reference, said) from error
+    if not isinstance(job, Job):
+        raise _without_job(reference, "no JOB" if job is None else f"a JOB that is a {type(job).__name__}")
     return job
+
+
+def _without_job(reference: str, got: str) -> UsageError:
+    return UsageError(
+        "GR-CLI-005",
+        where=reference,
+        wanted="a module that exports JOB",
+        got=got,
+        remedy="Mend it, or look at a folder written by `gradus new job NAME`.",
+    )

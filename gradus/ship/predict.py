@@ -8,8 +8,6 @@ import io
 import json
 import math
 import re
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import islice
@@ -23,7 +21,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gradus.core.errors import GradusError, InputError
-from gradus.core.files import naming, write_bytes
+from gradus.core.files import made_folder, write_bytes
+from gradus.data.members import refuse_hostile
 from gradus.engine.job import Answer, Deployable, Raw
 
 Item = tuple[Raw, Raw | GradusError]  # an input's name, and what is read: itself, or one array of a file
@@ -65,16 +64,16 @@ def _answers(deployable: Deployable, window: Sequence[Item]) -> list[Answered]:
     """A window of inputs with their answers: read one by one, computed together where their shapes agree."""
     answers: dict[int, Answer | GradusError] = {}
     alike: dict[tuple[Any, ...], dict[int, dict[str, Tensor]]] = {}
-    for place, (_, raw) in enumerate(window):
+    for place, (name, raw) in enumerate(window):
         try:
             if isinstance(raw, GradusError):
                 raise raw
             tensors = deployable.read(raw)
         except GradusError as error:
-            answers[place] = error
+            answers[place] = _located(error, name) if isinstance(raw, np.ndarray) else error
             continue
         assert all(len(tensor) == 1 for tensor in tensors.values()), "read gives tensors of one item"
-        shape = tuple((name, tensors[name].shape, tensors[name].dtype) for name in deployable.example)
+        shape = tuple((key, tensors[key].shape, tensors[key].dtype) for key in deployable.example)
         alike.setdefault(shape, {})[place] = tensors
     for group in alike.values():
         try:
@@ -86,6 +85,12 @@ def _answers(deployable: Deployable, window: Sequence[Item]) -> list[Answered]:
             output = {name: tensor[row : row + 1] for name, tensor in outputs.items()}
             answers[place] = deployable.answer(output, window[place][1])
     return [(name, answers[place]) for place, (name, _) in enumerate(window)]
+
+
+def _located(error: GradusError, name: Raw) -> GradusError:
+    """The same error with the place of an array in its file, which the job's reader does not know."""
+    where = error.where if isinstance(name, np.ndarray) else str(name)
+    return type(error)(error.code, where=where, wanted=error.wanted, got=error.got, remedy=error.remedy)
 
 
 @torch.no_grad()
@@ -148,9 +153,17 @@ def arrays(path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
             else:
                 file.seek(0)  # numpy leaves a file open that it fails to read, unless it is opened for it
                 members = stack.enter_context(np.load(file, allow_pickle=False))
+                refuse_hostile(members.zip.infolist(), str(path))
+            count = 0
             for name in members:
-                yield from _rows(members[name], f"{path}:{name}" if name else str(path))
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+                for item in _rows(members[name], f"{path}:{name}" if name else str(path)):
+                    count += 1
+                    yield item
+            if count == 0:
+                raise ValueError("no array with an item in it")
+    except GradusError:
+        raise
+    except Exception as error:  # numpy, given hostile bytes, raises MemoryError, TokenError, RuntimeError ...
         raise InputError(
             "GR-DATA-051",
             where=str(path),
@@ -161,7 +174,9 @@ def arrays(path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
 
 
 def _rows(array: NDArray[Any], label: str) -> Iterator[tuple[str, NDArray[Any]]]:
-    """The items of one array, each in memory of its own."""
+    """The items of one array, each in memory of its own; ValueError for a member that is no array."""
+    if not isinstance(array, np.ndarray):
+        raise ValueError(f"{label} is no array")
     if array.ndim in (3, 4):
         yield from ((f"{label}[{place}]", np.array(row)) for place, row in enumerate(array))
     else:
@@ -172,24 +187,28 @@ def save_answers(pairs: Iterable[Answered], folder: Path) -> Path:
     """Write ``answers.jsonl``, a line an input, and under ``pictures/`` what answers draw.
 
     An error in place of an answer is written as its code and message. Returns the path of ``answers.jsonl``.
+    All is written or nothing: InputError where the disk is full or refuses.
     """
-    lines = []
-    for place, (raw, answer) in enumerate(pairs):
-        name = str(raw) if isinstance(raw, str | Path) else f"input {place + 1}"
-        line: dict[str, Any] = {"input": name}
-        if isinstance(answer, GradusError):
-            line |= {"error": answer.code, "message": str(answer)}
-        else:
-            line |= answer.to_dict()
-            if picture := _drawn(answer):
-                line["picture"] = f"pictures/{place + 1:05d}-{_plain(name)}.png"
-                with naming(folder):
-                    (folder / "pictures").mkdir(parents=True, exist_ok=True)
-                write_bytes(folder / line["picture"], picture)
-        lines.append(json.dumps(_without_nan(line)) + "\n")
-    with naming(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    write_bytes(folder / "answers.jsonl", "".join(lines).encode())
+    lines, written = list[str](), list[Path]()
+    with made_folder(folder), made_folder(folder / "pictures"):
+        try:
+            for place, (raw, answer) in enumerate(pairs):
+                name = str(raw) if isinstance(raw, str | Path) else f"input {place + 1}"
+                line: dict[str, Any] = {"input": name}
+                if isinstance(answer, GradusError):
+                    line |= {"error": answer.code, "message": str(answer)}
+                else:
+                    line |= answer.to_dict()
+                    if picture := _drawn(answer):
+                        line["picture"] = f"pictures/{place + 1:05d}-{_plain(name)}.png"
+                        written.append(folder / line["picture"])
+                        write_bytes(written[-1], picture)
+                lines.append(json.dumps(_without_nan(line)) + "\n")
+            write_bytes(folder / "answers.jsonl", "".join(lines).encode())
+        except GradusError:
+            for path in written:
+                path.unlink(missing_ok=True)
+            raise
     return folder / "answers.jsonl"
 
 

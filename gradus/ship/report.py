@@ -15,7 +15,7 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
-from gradus.core.files import naming, read_json, write_bytes
+from gradus.core.files import naming, read_object, write_bytes
 from gradus.core.findings import PAGES
 from gradus.engine.folder import header
 from gradus.engine.job import Panel
@@ -85,7 +85,7 @@ def write_report(folder: Path, *, panels: Sequence[Panel]) -> Path:
 def _read(folder: Path) -> Story:
     def there(name: str) -> dict[str, Any]:
         path = folder / name
-        return dict(read_json(path)) if path.exists() else {}
+        return read_object(path) if path.exists() else {}
 
     return Story(
         folder=folder,

@@ -15,11 +15,11 @@ from gradus.core.configs import Count, Fraction, Whole
 from gradus.core.errors import InputError, UsageError
 from gradus.core.randomness import generator
 from gradus.data.leaks import find_leaks
-from gradus.data.picture_sets import Pictures, PictureSet
+from gradus.data.picture_sets import Pictures, PictureSet, reform
 from gradus.data.pictures import Channels, Fit, PictureForm, channel_statistics, read_picture, resize
 from gradus.data.sources import SOURCES, locate, read_source
 from gradus.data.splits import folds, stratified
-from gradus.data.synthetic import four_quarters
+from gradus.data.synthetic import QUARTERS, four_quarters
 from gradus.engine.job import Split
 
 Source = Literal["folder", "digits", "mnist", "fashion_mnist", "cifar10", "cifar10_subset", "quarters"]
@@ -55,23 +55,64 @@ class DataConfig:
 
 @lru_cache(maxsize=2)  # probes build a job several times; a set is decoded once
 def load(config: DataConfig, classes: tuple[str, ...] | None = None) -> PictureSet:
-    """The pictures of a config in their final splits: train, test, and validation unless its share is 0."""
+    """The pictures of a config in their final splits: train, test, and validation unless its share is 0.
+
+    With the ``classes`` of a trained run nothing need be left to train on.
+    """
+    if config.fold >= max(1, config.folds):
+        raise UsageError(
+            "GR-CONFIG-003",
+            where="--data.fold",
+            wanted=f"a number below --data.folds {config.folds}" if config.folds else "--data.folds as well",
+            got=str(config.fold),
+            remedy="Count folds from 0.",
+        )
     read = _read(config, classes)
     splits = dict(read.splits)
     if config.folds:
         splits = _fold(_together(splits), config)
-    elif "test" not in splits and config.test > 0:
+    elif classes is None:
+        _refuse_missing(splits, config)
+    if "train" in splits and "test" not in splits and config.test > 0:
         splits |= _divide(splits["train"], "test", config.test)
-    if "validation" not in splits and config.validation > 0:
+    if "train" in splits and "validation" not in splits and config.validation > 0:
         splits |= _divide(splits["train"], "validation", config.validation)
     return replace(read, splits=splits)
+
+
+def _refuse_missing(splits: dict[str, Pictures], config: DataConfig) -> None:
+    """Raise where the data have nothing to train on, or nothing to test on."""
+    if "train" not in splits:
+        raise InputError(
+            "GR-DATA-019",
+            where=str(config.path),
+            wanted="pictures to train on",
+            got=f"only the split {' and '.join(splits)}",
+            remedy="Add the training split, or leave the splits out: pictures are then divided by class.",
+        )
+    if "test" not in splits and config.test == 0:
+        raise UsageError(
+            "GR-CONFIG-003",
+            where="--data.test",
+            wanted="a number above 0, as the data have no test split of their own",
+            got="0",
+            remedy="Give the share of the pictures to hold out, or a test split.",
+        )
 
 
 def _read(config: DataConfig, classes: tuple[str, ...] | None) -> PictureSet:
     """The pictures as their source splits them."""
     form = PictureForm(channels=config.channels, side=config.side, fit=config.fit)
+    if config.source in ("digits", "quarters") and config.path is not None:
+        raise UsageError(
+            "GR-CLI-006",
+            where=f"--data {config.path}",
+            wanted="a recipe that reads pictures from a path",
+            got=f"one on {config.source}, which is no file",
+            remedy="Leave --data out, or use the recipe image_classification/folder.",
+        )
     if config.source == "digits":
-        return digits()
+        return digits(form)
     if config.source == "quarters":
         return _quarters(config)
     if config.source == "folder" and config.path is None:
@@ -86,14 +127,13 @@ def _read(config: DataConfig, classes: tuple[str, ...] | None) -> PictureSet:
     return read_source(config.source, path, form, skip_bad=config.skip_bad, classes=classes)
 
 
-def digits() -> PictureSet:
+def digits(form: PictureForm) -> PictureSet:
     """The 1797 8x8 digits of scikit-learn: the first half trains; the second, by others, tests."""
     from sklearn.datasets import load_digits
 
     found = load_digits()
-    images = torch.from_numpy((found.images * (255 / 16)).round().astype(np.uint8))[
-        :, None
-    ]  # (N, 8, 8) -> (N, 1, 8, 8)
+    grey = (found.images * (255 / 16)).round().astype(np.uint8)[..., None]  # (N, 8, 8) -> (N, 8, 8, 1)
+    images = reform(grey, form, where="digits")
     labels, half = torch.from_numpy(found.target).long(), len(images) // 2
     classes = tuple(str(digit) for digit in range(10))
 
@@ -106,7 +146,17 @@ def digits() -> PictureSet:
 
 def _quarters(config: DataConfig) -> PictureSet:
     """The synthetic twin: one quarter is the odd one out, brighter or darker: no linear rule finds it."""
-    side = config.side or 16
+    side = 16 if config.side is None else config.side
+    least = 2 * len(QUARTERS)  # half of them test: one of each class
+    for name, value, wanted in (("side", side, 2), ("count", config.count, least)):
+        if value < wanted:
+            raise UsageError(
+                "GR-CONFIG-003",
+                where=f"--data.{name}",
+                wanted=f"a number at least {wanted} for the source quarters",
+                got=str(value),
+                remedy="Give a larger one.",
+            )
     counts = {"train": config.count, "validation": config.count // 2, "test": config.count // 2}
     splits = {}
     for seed, (split, count) in enumerate(counts.items()):
@@ -118,20 +168,25 @@ def _quarters(config: DataConfig) -> PictureSet:
 
 def _divide(pictures: Pictures, name: str, share: float) -> dict[str, Pictures]:
     """A share of the training pictures, the same of each class, as a split of its own."""
-    kept, taken = stratified(pictures.labels, shares=(1 - share, share), seed=0)
+    classes = pictures.classes
+    kept, taken = stratified(pictures.labels, shares=(1 - share, share), seed=0, classes=classes)
+    lost = set(pictures.labels.tolist()) - set(pictures.labels[kept].tolist())
+    if lost or not len(taken):
+        raise UsageError(
+            "GR-CONFIG-003",
+            where=f"--data.{name}",
+            wanted="a share that leaves some pictures of every class to train on"
+            if lost
+            else f"a share of at least one of the {len(kept)} pictures",
+            got=f"{share:g}, which leaves none of class {classes[min(lost)]}" if lost else f"{share:g}",
+            remedy="Give a smaller share." if lost else "Give a larger share, or 0 for no such split.",
+        )
     return {"train": pictures.select(kept), name: pictures.select(taken)}
 
 
 def _fold(pictures: Pictures, config: DataConfig) -> dict[str, Pictures]:
-    if config.fold >= config.folds:
-        raise UsageError(
-            "GR-CONFIG-003",
-            where="--data.fold",
-            wanted=f"a number below --data.folds {config.folds}",
-            got=str(config.fold),
-            remedy="Count folds from 0.",
-        )
-    train, test = folds(pictures.labels, count=config.folds, seed=0)[config.fold]
+    cut = folds(pictures.labels, count=config.folds, seed=0, classes=pictures.classes)
+    train, test = cut[config.fold]
     return {"train": pictures.select(train), "test": pictures.select(test)}
 
 
@@ -159,7 +214,7 @@ def survey(config: DataConfig) -> dict[str, Any]:
         "counts": train.labels.bincount(minlength=len(train.classes)).tolist(),
         "pictures": {split: len(part.images) for split, part in found.splits.items()},
         "duplicates_across_splits": {"exact": len(leaks.exact), "near": len(leaks.near)},
-        "skipped": len(found.skipped),
+        "skipped": list(found.skipped),
         "notes": list(found.notes),
     }
 
@@ -176,8 +231,11 @@ class PictureSplits:
     def tensors(self, split: Split) -> dict[str, Tensor]:
         """``image`` as 8-bit values and ``label``; empty where there is no such split."""
         if split not in self._placed:
-            splits = load(self.config, tuple(self.classes)).splits
-            found = _together(splits) if split == "all" else splits.get(split)
+            classes = tuple(self.classes)
+            if split == "all":
+                found = _together(_read(self.config, classes).splits)
+            else:
+                found = load(self.config, classes).splits.get(split)
             self._placed[split] = (
                 {"image": found.images.to(self.device), "label": found.labels.to(self.device)}
                 if found
@@ -223,16 +281,20 @@ def _values(raw: Any, channels: int) -> UInt8[np.ndarray, "H W C"]:
 
 
 def _from_array(values: np.ndarray, channels: int) -> UInt8[np.ndarray, "H W C"]:
+    got = f"{values.dtype} of shape {values.shape}"
     if values.ndim == 2:
         values = values[:, :, None]
     fits = values.ndim == 3 and values.shape[2] in (1, 3) and min(values.shape) > 0
-    finite = values.dtype == np.uint8 or (values.dtype.kind == "f" and np.isfinite(values).all())
-    if not fits or not finite or (values.dtype.kind == "f" and (values.min() < 0 or values.max() > 1)):
+    if values.dtype.kind == "f" and values.size:
+        low, high = values.min(), values.max()
+        fits = fits and bool(low >= 0 and high <= 1)  # false for NaN as well
+        got += f" with values from {low:g} to {high:g}"
+    if not fits or (values.dtype != np.uint8 and values.dtype.kind != "f"):
         raise InputError(
             "GR-DATA-043",
             where=_name(values),
             wanted="8-bit values, or finite numbers from 0 to 1, of shape (H, W) or (H, W, 1 or 3)",
-            got=f"{values.dtype} of shape {values.shape}",
+            got=got,
             remedy="Convert the array.",
         )
     if values.dtype != np.uint8:

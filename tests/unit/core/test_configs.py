@@ -134,6 +134,22 @@ def test_a_value_of_another_type_is_refused_where_it_stands(key, value):
     assert caught.value.where.startswith(f"config.json.{key}")
 
 
+@pytest.mark.parametrize(
+    ("key", "wanted"),
+    [
+        ("weight", "float or 'auto'"),
+        ("limit", "int or null"),
+        ("grade", "'a' or 'b'"),
+        ("betas", "a list of float"),
+        ("hollow", "bool"),
+    ],
+)
+def test_what_a_setting_takes_is_said_in_words(key, wanted):
+    with pytest.raises(UsageError) as caught:
+        configs.from_json(Thing, configs.to_json(Thing()) | {key: {}}, "config.json")
+    assert caught.value.wanted == wanted
+
+
 @pytest.mark.parametrize("key", list(configs.to_json(Thing())))
 def test_a_missing_key_is_named(key):
     content = configs.to_json(Thing())
@@ -170,6 +186,9 @@ def test_a_number_out_of_range_is_refused_with_its_range(thing, where, wanted):
         configs.check(thing)
     assert (caught.value.code, caught.value.where) == ("GR-CONFIG-003", where)
     assert caught.value.wanted == f"a number {wanted}"
+    with pytest.raises(UsageError) as caught:
+        configs.check(thing, "config.json.")
+    assert caught.value.where == where.replace("--", "config.json.")
 
 
 @given(

@@ -1,5 +1,6 @@
 """Files are whole or absent, also when writing fails or the process is killed half-way."""
 
+import contextlib
 import errno
 import json
 import os
@@ -144,6 +145,56 @@ def test_unreadable_json_is_named(tmp_path, content):
     with pytest.raises(InputError) as caught:
         files.read_json(path)
     assert (caught.value.code, caught.value.where) == ("GR-RUN-003", str(path))
+
+
+@pytest.mark.parametrize(
+    ("content", "got"),
+    [("[]", "[]"), ('"a"', "'a'"), ("null", "None"), ('{"steps": 3}', "one without value")],
+)
+def test_an_object_without_what_it_should_hold_is_refused(tmp_path, content, got):
+    (tmp_path / "a.json").write_text(content)
+    with pytest.raises(InputError) as caught:
+        files.read_object(tmp_path / "a.json", "steps", "value")
+    assert (caught.value.code, caught.value.where) == ("GR-RUN-003", str(tmp_path / "a.json"))
+    assert caught.value.wanted == "a JSON object with steps, value"
+    assert caught.value.got == got
+
+
+def test_an_object_with_all_that_it_should_hold_comes_back(tmp_path):
+    (tmp_path / "a.json").write_text('{"steps": 3, "more": null}')
+    assert files.read_object(tmp_path / "a.json", "steps") == {"steps": 3, "more": None}
+
+
+def test_a_folder_that_was_made_for_nothing_goes_again(tmp_path):
+    (tmp_path / "old").mkdir()
+    for end in (None, KeyboardInterrupt):
+        with contextlib.suppress(KeyboardInterrupt), files.made_folder(tmp_path / "old" / "a" / "b"):
+            assert (tmp_path / "old" / "a" / "b").is_dir()
+            if end:
+                raise end
+        assert list((tmp_path / "old").iterdir()) == []
+    with files.made_folder(tmp_path / "old"):
+        pass
+    assert (tmp_path / "old").is_dir(), "it was not made here"
+
+
+def test_a_folder_with_something_in_it_stays(tmp_path):
+    with files.made_folder(tmp_path / "a" / "b"):
+        (tmp_path / "a" / "note").write_text("")
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["note"]
+    with contextlib.suppress(ZeroDivisionError), files.made_folder(tmp_path / "c" / "d"):
+        (tmp_path / "c" / "d" / "note").write_text("")
+        raise ZeroDivisionError
+    assert (tmp_path / "c" / "d" / "note").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    for place in ("file", "file/a", "x" * 300):
+        with pytest.raises(InputError, match="GR-RUN-002") as caught, files.made_folder(tmp_path / place):
+            pass
+        assert caught.value.where == str(tmp_path / place)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_sha256_of_a_known_message():  # FIPS 180-2, appendix B.1

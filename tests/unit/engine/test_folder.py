@@ -2,6 +2,7 @@
 
 import json
 import math
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -178,6 +179,36 @@ def test_a_finished_run_can_be_extended(tmp_path: Path) -> None:
     assert [row["step"] for row in rows if row["fact"] == "saved"] == [4, 8, 12]
 
 
+def test_an_extension_holds_from_its_first_checkpoint_on(tmp_path: Path) -> None:
+    out = begun(tmp_path / "run", steps=8)
+    folder.execute(forecaster.JOB, out)
+    seen: list[tuple[int, int, bool]] = []
+
+    def see(fact: Measured) -> None:
+        planned = folder.config_of(out, forecaster.JOB).train.steps
+        seen.append((fact.step, planned, (out / "metrics.json").exists()))
+
+    result = folder.execute(
+        forecaster.JOB, out, steps=16, watch=lambda listeners: listeners.add(Measured, see)
+    )
+    assert result["steps"] == folder.config_of(out, forecaster.JOB).train.steps == 16
+    assert read_json(out / "metrics.json")["steps"] == 16
+    assert seen == [(10, 8, True), (12, 8, True), (14, 16, False), (16, 16, False)]
+
+
+def test_an_extension_that_cannot_begin_changes_no_setting(tmp_path: Path) -> None:
+    out = begun(tmp_path / "run", steps=8)
+    folder.execute(forecaster.JOB, out)
+    before = (out / "config.json").read_bytes()
+
+    def step(*_: Any) -> None:
+        raise InputError("GR-DATA-001", where="data", wanted="data", got="none", remedy="Bring them.")
+
+    with pytest.raises(InputError, match="GR-DATA-001"):
+        folder.execute(replace(forecaster.JOB, step=step), out, steps=12)
+    assert (out / "config.json").read_bytes() == before
+
+
 def test_a_finished_run_executed_again_says_the_same(tmp_path: Path) -> None:
     out = begun(tmp_path / "run")
     first, second = (folder.execute(forecaster.JOB, out)["metrics"] for _ in range(2))
@@ -286,6 +317,77 @@ def test_a_config_out_of_range_starts_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("steps_taken", [0, 1, 8])
+def test_a_new_run_that_fails_is_taken_away_unless_it_has_taken_a_step(
+    tmp_path: Path, steps_taken: int
+) -> None:
+    def step(config: Any, parts: Any, batch: Any, run: Any) -> None:
+        if run.step == steps_taken:
+            raise ZeroDivisionError
+        forecaster.JOB.step(config, parts, batch, run)
+
+    out = tmp_path / "runs" / "one"
+    config = config_with(log_every=1)
+    with (
+        pytest.raises(ZeroDivisionError),
+        folder.new_run(out, reference="toy_forecaster", recipe="smoke", config=config),
+    ):
+        folder.execute(replace(forecaster.JOB, step=step), out)
+    assert out.exists() == (steps_taken > 0)
+    assert (tmp_path / "runs").exists() == (steps_taken > 0)
+
+
+def test_a_new_run_that_is_interrupted_stays(tmp_path: Path) -> None:
+    """It can be resumed, from its first step."""
+    out, config = tmp_path / "run", config_with()
+    with (
+        pytest.raises(KeyboardInterrupt),
+        folder.new_run(out, reference="toy_forecaster", recipe="smoke", config=config),
+    ):
+        raise KeyboardInterrupt
+    assert folder.execute(forecaster.JOB, out)["steps"] == 12
+
+
+def test_checkpoints_without_a_config_are_not_taken_for_new(tmp_path: Path) -> None:
+    """A run that began beside them would go on from their weights."""
+    (tmp_path / "run" / "checkpoints" / "step-4").mkdir(parents=True)
+    with pytest.raises(UsageError, match="GR-RUN-009"):
+        begun(tmp_path / "run")
+
+
+def test_a_new_run_that_another_process_trains_is_not_taken_away(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with ExitStack() as other:
+        with (
+            suppress(ZeroDivisionError),
+            folder.new_run(out, reference="toy_forecaster", recipe="smoke", config=config_with()),
+        ):
+            other.enter_context(folder._alone(out, World()))
+            raise ZeroDivisionError
+        assert (out / "config.json").exists()
+
+
+def test_a_run_that_lost_its_plan_is_not_planned_again(tmp_path: Path) -> None:
+    out = begun(tmp_path / "run")
+    folder.execute(forecaster.JOB, out)
+    (out / "plan.json").unlink()
+    for use in (folder.execute, folder.open_run):
+        with pytest.raises(InputError, match="GR-RUN-003") as caught:
+            use(forecaster.JOB, out)
+        assert caught.value.where == str(out / "plan.json")
+
+
+def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
+    out = begun(tmp_path / "run")
+    folder.execute(forecaster.JOB, out)
+    head = folder.header(out)
+    head["config"]["width"] = 5
+    write_json(out / "config.json", head)
+    for use in (folder.execute, folder.open_run):
+        with pytest.raises(InputError, match="GR-RUN-014"):
+            use(forecaster.JOB, out)
+
+
 def test_what_is_no_run_is_said_to_be_none(tmp_path: Path) -> None:
     for place, got in ((tmp_path, "a folder without one"), (tmp_path / "absent", "no such folder")):
         with pytest.raises(InputError, match="GR-RUN-010") as caught:
@@ -340,6 +442,17 @@ def test_a_config_with_an_unknown_key_names_it(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="GR-CONFIG-001") as caught:
         folder.execute(forecaster.JOB, out)
     assert "steps" in caught.value.remedy
+    assert caught.value.where == f"{out / 'config.json'}.train.stepps"
+
+
+def test_a_setting_out_of_range_in_the_config_is_refused(tmp_path: Path) -> None:
+    out = begun(tmp_path / "run")
+    head = folder.header(out)
+    head["config"]["train"]["rate"] = -1
+    write_json(out / "config.json", head)
+    with pytest.raises(UsageError, match="GR-CONFIG-003") as caught:
+        folder.execute(forecaster.JOB, out)
+    assert caught.value.where == f"{out / 'config.json'}.train.rate"
 
 
 def test_a_score_that_is_no_number_loses_no_run(tmp_path: Path) -> None:

@@ -108,6 +108,15 @@ def test_a_cut_drops_what_lies_ahead_and_that_it_ended(tmp_path: Path, step: int
     assert read_journal(path) == [row for row in before if row["step"] <= step and row not in ends]
 
 
+@pytest.mark.parametrize("line", ["[]", "3", "nonsense", '{"fact": "measured"}', '{"step": 3}'])
+def test_a_line_that_is_no_fact_is_left_out(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "journal.jsonl"
+    write(path, *story(2))
+    before = read_journal(path)
+    path.write_text(f"{line}\n{path.read_text()}{line}\n")
+    assert read_journal(path) == before
+
+
 def test_a_cut_that_is_killed_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The old journal stays until the new one is whole."""
     path = tmp_path / "journal.jsonl"

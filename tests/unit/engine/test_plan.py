@@ -41,7 +41,8 @@ def test_no_plan_yet_is_an_empty_one(tmp_path: Path) -> None:
     assert Plan.read(tmp_path / "plan.json").decisions == {}
 
 
-def test_a_damaged_plan_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "plan.json").write_text('{"rate": ')
+@pytest.mark.parametrize("content", ['{"rate": ', "[]", '{"rate": 3}', '{"rate": {"value": 3}}'])
+def test_a_damaged_plan_is_an_error(tmp_path: Path, content: str) -> None:
+    (tmp_path / "plan.json").write_text(content)
     with pytest.raises(InputError, match="GR-RUN-003"):
         Plan.read(tmp_path / "plan.json")
