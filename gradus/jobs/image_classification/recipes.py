@@ -60,7 +60,7 @@ def fashion_mnist() -> Recipe:
             flip_horizontal=True, crop_padding_pixels=2, erase_probability=0.25, erase_area_range=(0.02, 0.2)
         ),
         train=TrainConfig(
-            steps=13 * epoch,
+            steps=16 * epoch,
             batch=128,
             rate=0.15,
             schedule=Polynomial(),
