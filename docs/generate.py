@@ -164,7 +164,7 @@ def pages() -> dict[str, str]:
         "# Findings\n\nEvery error and every note of gradus carries one of these codes.\n\n"
         f"[Bad inputs](bad_inputs.md): {len(BAD_INPUTS)} things that go wrong, and the code of each.\n\n"
         f"{table(['code', 'title', 'what to do'], rows)}\n\n"
-        f"Written by `{REPEAT}` from gradus/core/findings.py.\n"
+        f"Written by `{REPEAT}` from gradus/core/findings.\n"
     )
     return made
 

@@ -13,7 +13,8 @@ from gradus.cli.main import printable
 from gradus.core.configs import nearest
 from gradus.core.errors import InputError, UsageError
 from gradus.data.fetch import fetch
-from gradus.data.sources import SOURCES, cache_folder, locate, source_named
+from gradus.data.source_table import SOURCES
+from gradus.data.sources import cache_folder, locate, source_named
 from gradus.engine.job import Panel
 from gradus.jobs import find
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +13,9 @@ from gradus.cli import arguments
 from gradus.cli.main import complain, printable
 from gradus.core.errors import GradusError, UsageError
 from gradus.engine import folder
+from gradus.engine.job import Deployable
 from gradus.jobs import job_of
+from gradus.ship.follow import follow
 from gradus.ship.predict import expand, predict, save_answers
 
 
@@ -30,6 +33,8 @@ class Arguments:
     """Print one JSON line an input."""
     skip_bad: bool = False
     """Report inputs that cannot be read and go on with the others."""
+    follow: bool = False
+    """Answer the lines of one INPUT as they are added to it, or of standard input if it is -, in JSON."""
 
 
 def run(given: list[str]) -> int:
@@ -43,9 +48,11 @@ def run(given: list[str]) -> int:
             got="none",
             remedy="Name files, folders of files, or .npy or .npz arrays.",
         )
-    inputs = expand(asked.inputs)
     opened = folder.open_run(job_of(asked.folder), asked.folder)
     deployable = opened.job.deploy(opened.config, opened.parts)
+    if asked.follow:
+        return _follow(deployable, asked)
+    inputs = expand(asked.inputs, spoken=deployable.spoken)
     answers, bad = [], 0
     for raw, answer in predict(deployable, inputs, skip_bad=asked.skip_bad):
         if isinstance(answer, GradusError):
@@ -58,6 +65,31 @@ def run(given: list[str]) -> int:
         print(json.dumps(line) if asked.json else printable(shown))
     if asked.out:
         print(f"answers in {save_answers(answers, asked.out)}", file=sys.stderr)
+    return 1 if bad else 0
+
+
+def _follow(deployable: Deployable, asked: Arguments) -> int:
+    """Print what matters of a stream, until it ends or the user does; exit status 1 if a line was bad."""
+    if deployable.lines is None or len(asked.inputs) != 1 or asked.out:
+        raise UsageError(
+            "GR-CLI-006",
+            where="gradus predict --follow",
+            wanted="a run whose inputs are lines, one INPUT, and no --out",
+            got="a run whose inputs are files"
+            if deployable.lines is None
+            else f"{len(asked.inputs)} and --out {asked.out}"
+            if asked.out
+            else f"{len(asked.inputs)}",
+            remedy="Leave --follow out, or name one growing file, or - for standard input.",
+        )
+    bad = 0
+    with suppress(KeyboardInterrupt):  # how a stream without end is left
+        for name, answer in follow(deployable, asked.inputs[0], skip_bad=asked.skip_bad):
+            if isinstance(answer, GradusError):
+                bad += 1
+                complain(answer)
+            elif deployable.matters(answer):
+                print(json.dumps({"input": str(name), **answer.to_dict()}), flush=True)
     return 1 if bad else 0
 
 

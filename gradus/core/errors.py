@@ -13,7 +13,7 @@ class GradusError(Exception):
     exit_status = 1
 
     def __init__(self, code: str, *, where: str, wanted: str, got: str, remedy: str) -> None:
-        assert code in PAGES, f"{code} has no page in gradus/core/findings.py"
+        assert code in PAGES, f"{code} has no page in gradus/core/findings"
         self.code, self.where, self.wanted, self.got, self.remedy = code, where, wanted, got, remedy
         super().__init__(f"{where}: wanted {wanted}, got {got}. {remedy} [{code}]")
 

@@ -1,10 +1,12 @@
 """Image augmentation: random changes of a batch where it lies, on its device, every image on its own.
 
 Papers: mixup (Zhang et al. 2018, arXiv 1710.09412), CutMix (Yun et al. 2019, arXiv 1905.04899, appendix A),
-    random erasing (Zhong et al. 2017, arXiv 1708.04896), cutout (DeVries & Taylor 2017, arXiv 1708.04552).
+    random erasing (Zhong et al. 2017, arXiv 1708.04896), cutout (DeVries & Taylor 2017, arXiv 1708.04552),
+    elastic deformation (Simard et al. 2003, ICDAR, section 2).
 Departures: mixup and CutMix draw a share for each image, not one for the batch; what is erased or cut out
     becomes the image's mean colour; an erased box's aspect is drawn among those that fit, where the paper
-    draws again.
+    draws again; elastic displacements are normal at 4 x 4 knots and smooth between, where the paper blurs
+    noise of every pixel.
 Letters: B images, C channels, H and W sides, K classes, V views.
 
 Order: geometry, colour, noise, erasing, cutout; ``mix`` comes after. Colour assumes [0, 1] and clamps to it,
@@ -25,6 +27,7 @@ from gradus.core.errors import UsageError
 from gradus.data.augment_operations import (
     Images,
     backward_map,
+    bend,
     blank,
     box,
     change_brightness,
@@ -38,6 +41,7 @@ from gradus.data.augment_operations import (
 )
 
 View = Literal["flip", "shift"]
+KNOTS = 4  # a side: displacements vary over a third of the image
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,6 +64,8 @@ class AugmentConfig:
     """Smallest and largest magnification."""
     aspect_range: tuple[Positive, Positive] = (1.0, 1.0)
     """Lowest and highest stretch of the width against the height; the area stays the same."""
+    elastic_pixels: NotNegative = 0.0
+    """Standard deviation of a smooth displacement that bends the image, as a hand would vary a stroke."""
     brightness: Share = 0.0
     """Largest change of brightness: 0.4 multiplies by 0.6 to 1.4."""
     contrast: Share = 0.0
@@ -168,12 +174,12 @@ def _whole(images: Tensor, largest: int, generator: torch.Generator) -> Int64[Te
 
 
 def _move(images: Images, config: AugmentConfig, generator: torch.Generator) -> Images:
-    """Flip, crop and translate by whole pixels; with rotation, shear or scale, all in one resampling.
+    """Flip, crop and translate by whole pixels; with rotation, shear, scale or bends, all in one resampling.
 
     There a translation need not be whole: it costs nothing more, and small pictures learn from half a pixel.
     """
     resized = config.scale_range != (1.0, 1.0) or config.aspect_range != (1.0, 1.0)
-    warped = config.rotate_degrees or config.shear_degrees or resized
+    warped = config.rotate_degrees or config.shear_degrees or resized or config.elastic_pixels
     shifted = config.crop_padding_pixels or config.translate_fraction
     if not (warped or shifted or config.flip_horizontal or config.flip_vertical):
         return images
@@ -198,7 +204,14 @@ def _move(images: Images, config: AugmentConfig, generator: torch.Generator) -> 
     if config.translate_fraction:
         reach = [config.translate_fraction * side for side in sides]
         shift_xy = shift_xy + torch.stack([_uniform(images, -far, far, generator) for far in reach], dim=1)
-    return warp(to_float01(images), backward=backward, shift_xy=shift_xy)
+    bend_xy = _bend(images, config.elastic_pixels, generator) if config.elastic_pixels else None
+    return warp(to_float01(images), backward=backward, shift_xy=shift_xy, bend_xy=bend_xy)
+
+
+def _bend(images: Images, std_pixels: float, generator: torch.Generator) -> Float[Tensor, "B H W 2"]:
+    """How far each pixel of each image is displaced."""
+    drawn = torch.randn(len(images), 2, KNOTS, KNOTS, generator=generator, device=generator.device)
+    return bend(std_pixels * drawn.to(images.device), height=images.shape[2], width=images.shape[3])
 
 
 def _scales(images: Images, config: AugmentConfig, generator: torch.Generator) -> Float[Tensor, "B 2"]:

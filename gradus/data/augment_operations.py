@@ -64,10 +64,22 @@ def backward_map(
     return torch.stack([x, y], dim=1) * (sign_xy / scale_xy)[:, :, None]  # two (B, 2) rows -> (B, 2, 2)
 
 
+def bend(
+    knots_xy: Float[Tensor, "B 2 N N"], *, height: int, width: int
+) -> Float[Tensor, "B {height} {width} 2"]:
+    """A smooth displacement of every pixel, in pixels, through N x N knots spread evenly over the image."""
+    smooth = F.interpolate(knots_xy, (height, width), mode="bicubic", align_corners=True)
+    return smooth.permute(0, 2, 3, 1)  # (B, 2, H, W) -> (B, H, W, 2)
+
+
 def warp(
-    images: Float[Tensor, "B C H W"], *, backward: Float[Tensor, "B 2 2"], shift_xy: Num[Tensor, "B 2"]
+    images: Float[Tensor, "B C H W"],
+    *,
+    backward: Float[Tensor, "B 2 2"],
+    shift_xy: Num[Tensor, "B 2"],
+    bend_xy: Float[Tensor, "B H W 2"] | None = None,
 ) -> Float[Tensor, "B C H W"]:
-    """Resample each image once, bilinearly, through its ``backward_map``, then move it by pixels."""
+    """Resample each image once, bilinearly, through its ``backward_map``, bent if asked; then move it."""
     height, width = images.shape[2:]
     # grid_sample counts in half sides from the centre, with the outermost pixels' centres at -1 and 1; a side
     # of one pixel has no length to count in, and any will do.
@@ -78,6 +90,8 @@ def warp(
     across = x[:, :, None] * matrix[:, None, :, 0]  # (B, W, 1) * (B, 1, 2) -> (B, W, 2)
     down = y[:, :, None] * matrix[:, None, :, 1]  # (B, H, 2)
     grid = across[:, None] + down[:, :, None]  # (B, 1, W, 2) + (B, H, 1, 2) -> (B, H, W, 2)
+    if bend_xy is not None:
+        grid = grid + bend_xy / torch.tensor([half_x, half_y], device=images.device)
     warped = F.grid_sample(
         images.float(), grid, mode="bilinear", padding_mode="reflection", align_corners=True
     )

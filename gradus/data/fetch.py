@@ -11,7 +11,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from gradus.core.errors import InputError
-from gradus.data.sources import Source, SourceFile
+from gradus.data.source_table import Source, SourceFile
 
 PIECE_BYTES = 2**18
 TIMEOUT_SECONDS = 30.0

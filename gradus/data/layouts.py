@@ -9,6 +9,7 @@ from gradus.data.folders import read_folders, read_table
 from gradus.data.idx import read_idx_folder
 from gradus.data.picture_sets import PictureSet
 from gradus.data.pictures import PictureForm
+from gradus.data.source_table import SOURCES
 from gradus.data.tables import SEPARATORS
 
 ARCHIVES = (".zip", ".npz", ".tar.gz", ".tgz", ".tar")
@@ -66,3 +67,19 @@ def _read_folder(
     if len(archives) == 1 and not any(entry.is_dir() for entry in entries):
         return read_pictures(archives[0], form, skip_bad=skip_bad, classes=classes)
     return read_folders(path, form, skip_bad=skip_bad, classes=classes)
+
+
+def read_source(
+    name: str,
+    path: Path,
+    form: PictureForm,
+    *,
+    skip_bad: bool = False,
+    classes: tuple[str, ...] | None = None,
+) -> PictureSet:
+    """The pictures at ``path`` in whatever layout they have; labels get the names that the set is known by.
+
+    ``name`` may be that of no known set, for pictures of the user's own.
+    """
+    known = SOURCES[name].classes if name in SOURCES else None
+    return read_pictures(path, form, skip_bad=skip_bad, classes=classes or known)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from PIL import Image
 from torch import Tensor, nn
 
+from gradus.core.errors import GradusError
 from gradus.engine.loss import Loss
 from gradus.engine.optim import Optim
 from gradus.engine.run import Batch, Run
@@ -93,6 +94,13 @@ class Deployable:
     """One raw input as tensors with a first dimension of one: decode, resize, normalise, tokenise."""
     answer: Callable[[dict[str, Tensor], Raw], Answer]
     """The module's output for one input as an answer; a module that gives a tensor gives it as ``output``."""
+    lines: Callable[[Iterable[str], str], Iterator[tuple[str, Raw | GradusError]]] | None = None
+    """The inputs in the lines of a text, each with its name, given the lines and the name of the text: for a
+    job whose inputs are sentences or rows. Without it a file is one input."""
+    spoken: bool = False
+    """Whether words on the command line that are no path are an input themselves."""
+    matters: Callable[[Any], bool] = lambda answer: True
+    """Whether an answer is worth telling to who follows a stream; an alarm is."""
     causal: str = ""
     """The axis along which an output may depend only on what came before it."""
 

@@ -9,13 +9,14 @@ from typing import Any
 
 import torch
 
-from gradus.core.errors import InputError
+from gradus.core.errors import InputError, UsageError
 from gradus.core.facts import Ended, Evaluated, Fetched, Found, Halt, Measured, Saved, Started
 from gradus.engine.checkpoint import Checkpoints
 from gradus.engine.devices import memory_used_bytes
 from gradus.engine.job import Headline, Job, Split, modules_of, named_parts, optims_of, state_of
 from gradus.engine.optim import Optim
 from gradus.engine.run import Run, rows_of
+from gradus.engine.schedules import Plateau
 
 SAVE_SECONDS = 60.0  # the most training that a kill costs, whatever evaluate_every says
 
@@ -99,9 +100,11 @@ class Training:
         return True
 
     def save(self, *, best: bool = False) -> None:
-        """Start writing a checkpoint of this step."""
+        """Start writing a checkpoint of this step; InputError where the weights are numbers no more."""
         if self.checkpoints is None or self.run.world.rank > 0:
             return
+        if not all(optim.finite() for optim in optims_of(self.parts)):
+            raise _not_a_number("weights", "infinite or NaN ones", self.run)
         loop = {"best": {"value": self.best.value, "step": self.best.step, "waited": self.best.waited}}
         state = state_of(self.parts) | {
             "run": self.run.state_dict(),
@@ -115,13 +118,17 @@ class Training:
         """Take the remaining steps."""
         job, config, parts, run = self.job, self.config, self.parts, self.run
         listeners, steps = run.listeners, config.train.steps
+        if run.step == 0:
+            self._require_validation()
         run.tell(Started(run.step, steps, job.name, self.recipe))
         batches = job.stream(config, parts, run)
         learning = Learning(optims_of(parts), run)
         reason = "all steps taken"
         try:
             while run.step < steps:
-                batch = next(batches)
+                batch = next(batches, None)
+                if batch is None:
+                    raise _ended(run)
                 if listeners.wants(Fetched):
                     run.tell(Fetched(run.step, batch))
                 with learning:
@@ -139,6 +146,27 @@ class Training:
             self.checkpoints.wait()
         run.world.wait()  # the other processes may read the best one
         run.tell(Ended(run.step, reason, self.clock.seconds()))
+
+    def _require_validation(self) -> None:
+        """Raise UsageError where a setting waits for scores on a validation split and there is none."""
+        train = self.config.train
+        asked = {
+            "keep best": train.keep == "best",
+            "patience": train.patience is not None,
+            "schedule plateau": isinstance(train.schedule, Plateau),
+        }
+        waiting = [name for name, is_set in asked.items() if is_set]
+        if waiting and not self.run.world.of_first(
+            measure(self.job, self.config, self.parts, self.run, split="validation")
+        ):
+            raise UsageError(
+                "GR-CONFIG-007",
+                where=f"--train.{waiting[0]}",
+                wanted="a validation split to score on",
+                got="none",
+                remedy="Hold some data out (--data.validation 0.1), or use --train.keep last, no patience "
+                "and another schedule.",
+            )
 
     def _pause(self, rows: int) -> None:
         """Between two steps: a line for the journal, and what else is due."""
@@ -255,11 +283,25 @@ def _refuse_nonfinite(values: dict[str, float], run: Run) -> None:
     """Stop a run whose loss is no number any more; its last checkpoint is from before."""
     for name, value in values.items():
         if name.endswith("loss") and not abs(value) < float("inf"):
-            run.listeners.tell(Found(run.step, "GR-RUN-008", f"{name} is {value} at step {run.step}"))
-            raise InputError(
-                "GR-RUN-008",
-                where=f"step {run.step}",
-                wanted=f"a finite {name}",
-                got=str(value),
-                remedy="Lower --train.rate, set --train.optim.clip-norm 1, or use --train.precision fp32.",
-            )
+            raise _not_a_number(name, str(value), run)
+
+
+def _not_a_number(name: str, got: str, run: Run) -> InputError:
+    run.listeners.tell(Found(run.step, "GR-RUN-008", f"{name}: {got} at step {run.step}"))
+    return InputError(
+        "GR-RUN-008",
+        where=f"step {run.step}",
+        wanted=f"finite {name}",
+        got=got,
+        remedy="Lower --train.rate, set --train.optim.clip-norm 1, or use --train.precision fp32.",
+    )
+
+
+def _ended(run: Run) -> InputError:
+    return InputError(
+        "GR-RUN-016",
+        where=f"step {run.step}",
+        wanted="a stream that goes on as long as the run",
+        got="one that ended",
+        remedy="Let the job's stream begin again after its last batch, or give fewer --train.steps.",
+    )

@@ -75,6 +75,11 @@ class Optim:
         """
         total.backward(weight if self.scaler is None else self.scaler.scale(weight))
 
+    def unscale(self) -> None:
+        """Take back the scaling of ``backward``, before anybody reads the gradients; once an update."""
+        if self.scaler is not None:
+            self.scaler.unscale_(self.torch)
+
     def gradients(self) -> list[Tensor]:
         """The gradients that the last backward passes left."""
         return [p.grad for p in self.parameters if p.grad is not None]
@@ -89,6 +94,11 @@ class Optim:
                 parameter.grad = torch.zeros_like(parameter)
         world.sum_([*self.gradients(), count])
 
+    @torch.no_grad()
+    def finite(self) -> bool:
+        """Whether every weight is a number."""
+        return bool(torch.stack(torch._foreach_norm(self.parameters)).isfinite().all())
+
     def step(self, step: int) -> None:
         """Clip, set the rate of ``step``, move the parameters, hold them to their norm, average them."""
         config = self.config
@@ -96,8 +106,6 @@ class Optim:
         rate = self.rate * self.plateau.factor * shape
         for group in self.torch.param_groups:
             group["lr"] = rate * group["scale"]
-        if self.scaler is not None:
-            self.scaler.unscale_(self.torch)
         if config.l1:
             self._add_l1()
         if config.clip_value:
@@ -211,6 +219,7 @@ class Optim:
         """Moments by parameter name, the average, and the few numbers beside them."""
         moments = {n: dict(self.torch.state[p]) for n, p in self.named.items() if p in self.torch.state}
         return {
+            "algorithm": self.config.algorithm,
             "moments": moments,
             "average": self.average,
             "updates": self.updates,
@@ -220,7 +229,12 @@ class Optim:
 
     @torch.no_grad()
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take back what ``state_dict`` gave, in the memory layout that each parameter has now."""
+        """Take back what ``state_dict`` gave, in the memory layout that each parameter has now.
+
+        Raises ValueError where it is another algorithm's.
+        """
+        if state["algorithm"] != self.config.algorithm:
+            raise ValueError(f"moments of {state['algorithm']}, not of {self.config.algorithm}")
         self.torch.state.clear()
         for name, moments in state["moments"].items():
             parameter = self.named[name]

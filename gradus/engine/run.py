@@ -22,6 +22,7 @@ from gradus.engine.settings import Precision, TrainConfig
 Batch = Mapping[str, Any]
 T = TypeVar("T")
 PLAIN: AbstractContextManager[None] = nullcontext()
+MOST_INVERSES = 1000  # counts of tokens vary from batch to batch: what is kept of them is bounded
 
 
 class Run:
@@ -101,6 +102,7 @@ class Run:
                 if not out_of_memory(error):
                     raise
                 self._use_smaller_pieces(batch, pieces, whole=whole, cause=error)
+        optim.unscale()
         if self.listeners.wants(Backpropagated):
             self.tell(Backpropagated(self.step, optim))
         optim.step(self.step)
@@ -132,6 +134,8 @@ class Run:
             inverse: Tensor = _divisor(count).reciprocal()
             return inverse.to(total.dtype)
         key = (count, total.dtype)
+        if len(self._inverses) > MOST_INVERSES:
+            self._inverses.clear()
         if key not in self._inverses:
             self._inverses[key] = torch.tensor(1.0 / _divisor(count), dtype=total.dtype, device=total.device)
         return self._inverses[key]

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from gradus.core.configs import Count, Fraction, Positive
 from gradus.core.errors import UsageError
+from gradus.layers.attention import Block, sincos_places
 from gradus.layers.initialise import initialise
 
 
@@ -64,7 +65,15 @@ class Vit(nn.Module):
             padding = num_tokens - rows * columns  # the class token has no place
             self.register_buffer("positions", F.pad(places, (0, 0, padding, 0))[None], persistent=False)
         self.dropout = nn.Dropout(config.dropout)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
+        self.blocks = nn.ModuleList(
+            Block(
+                config.width,
+                num_heads=config.num_heads,
+                hidden_width=round(config.mlp_ratio * config.width),
+                dropout=config.dropout,
+            )
+            for _ in range(config.depth)
+        )
         self.norm = nn.LayerNorm(config.width, eps=1e-6)
         self.head = nn.Linear(config.width, num_classes)
         initialise(self, scheme="xavier_uniform", activation="linear")
@@ -84,55 +93,14 @@ class Vit(nn.Module):
         )  # (B, T, D) -> (B, D) -> (B, K)
 
 
-class Block(nn.Module):
-    """Attention, then an MLP on each token; each reads normalised tokens and adds what it found."""
-
-    def __init__(self, config: VitConfig) -> None:
-        super().__init__()
-        self.norm1 = nn.LayerNorm(config.width, eps=1e-6)
-        self.attention = Attention(config.width, num_heads=config.num_heads)
-        self.norm2 = nn.LayerNorm(config.width, eps=1e-6)
-        hidden_width = round(config.mlp_ratio * config.width)
-        self.mlp = nn.Sequential(
-            nn.Linear(config.width, hidden_width), nn.GELU(), nn.Linear(hidden_width, config.width)
-        )
-        self.dropout = nn.Dropout(config.dropout)
-
-    def forward(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
-        """Tokens that have looked at each other."""
-        x = x + self.dropout(self.attention(self.norm1(x)))
-        return x + self.dropout(self.mlp(self.norm2(x)))
-
-
-class Attention(nn.Module):
-    """Every token takes a mean of all tokens' values, weighted by how well its query fits their keys."""
-
-    def __init__(self, width: int, *, num_heads: int) -> None:
-        super().__init__()
-        self.num_heads = num_heads
-        self.queries_keys_values = nn.Linear(width, 3 * width)
-        self.output = nn.Linear(width, width)
-
-    def forward(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
-        """What each token gathers."""
-        num_images, num_tokens, width = x.shape
-        split = (num_images, num_tokens, 3, self.num_heads, width // self.num_heads)
-        # (B, T, 3 D) -> (B, T, 3, heads, D / heads) -> three of (B, heads, T, D / heads)
-        queries, keys, values = self.queries_keys_values(x).view(split).permute(2, 0, 3, 1, 4).unbind(0)
-        gathered = F.scaled_dot_product_attention(queries, keys, values)
-        return self.output(gathered.transpose(1, 2).flatten(2))  # (B, heads, T, D / heads) -> (B, T, D)
-
-
 def sincos_positions(rows: int, columns: int, *, width: int) -> Float[Tensor, "T {width}"]:
     """A fixed vector for each place of a grid, row by row: sines and cosines of its column, then of its row.
 
     Wavelengths grow from 2 pi to 2 pi 10,000 places. ``width`` must be a multiple of 4. Source: Vaswani et
     al. 2017, section 3.5, for two axes as in Chen, Xie and He 2021, arXiv 2104.02057, section 4.
     """
-    rates = 10_000.0 ** -torch.linspace(0, 1, width // 4)  # (D / 4,)
-    row, column = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
-    angles = [place.flatten()[:, None] * rates for place in (column, row)]  # two of (T, D / 4)
-    return torch.cat([wave for angle in angles for wave in (angle.sin(), angle.cos())], dim=1)
+    across, down = (sincos_places(count, width=width // 2) for count in (columns, rows))  # (side, D / 2)
+    return torch.cat([across.repeat(rows, 1), down.repeat_interleave(columns, dim=0)], dim=1)
 
 
 def _check(config: VitConfig, *, height: int, width: int) -> None:

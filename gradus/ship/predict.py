@@ -1,7 +1,7 @@
 """Asking a trained model: inputs in, answers out in the same order, and their files.
 
 An input is a path, an array, bytes or a text: what the job's ``read`` takes. A file of arrays (.npy, .npz)
-stands for the items in it.
+stands for the items in it, and so does a file of lines where the job's inputs are lines.
 """
 
 import io
@@ -9,7 +9,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from torch import Tensor
 
 from gradus.core.errors import GradusError, InputError
 from gradus.core.files import made_folder, write_bytes
+from gradus.data.lines import read_lines
 from gradus.data.members import refuse_hostile
 from gradus.engine.job import Answer, Deployable, Raw
 
@@ -30,17 +31,23 @@ Answered = tuple[Raw, Answer | GradusError]
 
 
 def predict(
-    deployable: Deployable, inputs: Sequence[Raw], *, batch: int = 64, skip_bad: bool = False
+    deployable: Deployable, inputs: Iterable[Raw], *, batch: int = 64, skip_bad: bool = False
 ) -> Iterator[Answered]:
-    """Each input with its answer, in order; an array from a file goes by its place, ``scans.npz:images[3]``.
+    """Each input with its answer, in order; what a file holds goes by its place, ``scans.npz:images[3]``.
 
     Up to ``batch`` inputs are held at a time, and those of one shape are computed together, on the module's
     device. An input that cannot be read or computed raises its GradusError after the answers before it; with
     ``skip_bad`` the error stands in place of an answer.
     """
+    yield from answered(deployable, _items(deployable, inputs), batch=batch, skip_bad=skip_bad)
+
+
+def answered(
+    deployable: Deployable, items: Iterator[Item], *, batch: int, skip_bad: bool
+) -> Iterator[Answered]:
+    """``predict`` of inputs that have their names already."""
     assert batch >= 1, "a batch holds something"
     deployable.module.eval()
-    items = _items(inputs)
     while window := list(islice(items, batch)):
         for name, answer in _answers(deployable, window):
             if isinstance(answer, GradusError) and not skip_bad:
@@ -48,14 +55,16 @@ def predict(
             yield name, answer
 
 
-def _items(inputs: Sequence[Raw]) -> Iterator[Item]:
-    """The inputs, with the arrays of a file in its place."""
+def _items(deployable: Deployable, inputs: Iterable[Raw]) -> Iterator[Item]:
+    """The inputs, with the arrays or the lines of a file in its place."""
     for raw in inputs:
-        if not isinstance(raw, Path) or raw.suffix.lower() not in (".npy", ".npz"):
-            yield raw, raw
-            continue
         try:
-            yield from arrays(raw)
+            if isinstance(raw, Path) and raw.suffix.lower() in (".npy", ".npz"):
+                yield from arrays(raw)
+            elif isinstance(raw, Path) and deployable.lines:
+                yield from deployable.lines(read_lines(raw), str(raw))
+            else:
+                yield raw, raw
         except GradusError as error:
             yield raw, error
 
@@ -105,24 +114,38 @@ def _outputs(deployable: Deployable, inputs: Sequence[dict[str, Tensor]]) -> dic
     return {name: tensor.cpu() for name, tensor in named.items()}
 
 
-def expand(paths: Sequence[str]) -> list[Path]:
-    """The files that paths stand for: a file is itself, a folder all files below it, sorted; none hidden.
+def expand(given: Sequence[str], *, spoken: bool = False) -> list[Path | str]:
+    """The inputs that words on the command line stand for.
 
-    Raises InputError for a path that does not exist and for a folder without files.
+    A file is itself, a folder all files below it, sorted; none hidden. Where inputs are ``spoken``, words
+    that do not look like a path are an input. Raises InputError for a path that does not exist and for a
+    folder without files.
     """
-    files: list[Path] = []
-    for given in paths:
-        path = Path(given)
+    inputs: list[Path | str] = []
+    for word in given:
+        path = Path(word)
+        if spoken and not _looks_like_a_path(word):
+            inputs.append(word)
+            continue
         if not path.is_dir():
             if not path.exists():
-                raise _absent(given, "nothing")
-            files.append(path)
+                raise _absent(word, "nothing")
+            inputs.append(path)
             continue
         inside = [p for p in path.rglob("*") if p.is_file() and not _hidden(p.relative_to(path))]
         if not inside:
-            raise _absent(given, "a folder without files")
-        files += sorted(inside)
-    return files
+            raise _absent(word, "a folder without files")
+        inputs += sorted(inside)
+    return inputs
+
+
+def _looks_like_a_path(word: str) -> bool:
+    """Whether a word is there as a file, or would be one but for a slip: ``reviews/``, ``reviews.txt``."""
+    with suppress(OSError, ValueError):  # a sentence may be too long for a name
+        if Path(word).exists():
+            return True
+    is_one_word = len(word.split()) == 1
+    return is_one_word and ("/" in word or re.search(r"\w\.[A-Za-z]\w{0,5}$", word) is not None)
 
 
 def _hidden(path: Path) -> bool:

@@ -14,10 +14,12 @@ from torch import Tensor
 from gradus.core.configs import Count, Fraction, Whole
 from gradus.core.errors import InputError, UsageError
 from gradus.core.randomness import generator
+from gradus.data.layouts import read_source
 from gradus.data.leaks import find_leaks
 from gradus.data.picture_sets import Pictures, PictureSet, reform
 from gradus.data.pictures import Channels, Fit, PictureForm, channel_statistics, read_picture, resize
-from gradus.data.sources import SOURCES, locate, read_source
+from gradus.data.source_table import SOURCES
+from gradus.data.sources import locate
 from gradus.data.splits import folds, stratified
 from gradus.data.synthetic import QUARTERS, four_quarters
 from gradus.engine.job import Split

@@ -11,10 +11,10 @@ from gradus.engine.job import Panel
 from gradus.engine.run import Batch, Run
 from gradus.jobs.image_classification.data import as_float
 from gradus.metrics.classification import ClassificationScore
+from gradus.metrics.figures import confusion_figure, reliability_figure, short
 
 SHOWN = 24
 COLUMNS = 8
-NAMED = 30  # classes up to which axes carry their names
 
 
 def panels(parts: Any, run: Run, *, batch: Batch) -> list[Panel]:
@@ -90,48 +90,6 @@ def _mistakes(
     ]
 
 
-def confusion_figure(confusion: Int[Tensor, "K K"], classes: Sequence[str]) -> Any:
-    """A matrix of shares, with counts in the cells where there is room."""
-    from matplotlib.figure import Figure
-
-    size = len(classes)
-    side = min(11.0, max(4.5, 0.5 * size + 2))
-    figure = Figure(figsize=(side, side), layout="constrained")
-    axes = figure.add_subplot()
-    shares = confusion / confusion.sum(1, keepdim=True).clamp(min=1)
-    axes.imshow(shares.numpy(), cmap="Blues", vmin=0, vmax=1)
-    if size <= NAMED:
-        axes.set_xticks(range(size), [_short(c) for c in classes], rotation=60, ha="right")
-        axes.set_yticks(range(size), [_short(c) for c in classes])
-    if size <= 20:
-        for row, column in confusion.nonzero().tolist():
-            colour = "white" if shares[row, column] > 0.5 else "black"
-            count = str(confusion[row, column].item())
-            axes.text(column, row, count, ha="center", va="center", fontsize=7, color=colour)
-    axes.set_xlabel("said")
-    axes.set_ylabel("true")
-    return figure
-
-
-def reliability_figure(score: ClassificationScore) -> Any:
-    """Accuracy by confidence, a bar a bin, on the line of a model that knows itself."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(4.5, 4.0), layout="constrained")
-    axes = figure.add_subplot()
-    bins = score.reliability()
-    axes.bar(
-        [b.low for b in bins],
-        [b.accuracy for b in bins],
-        [b.high - b.low for b in bins],
-        align="edge",
-        ec="white",
-    )
-    axes.plot([0, 1], [0, 1], color="black", lw=1, ls="--")
-    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence", ylabel="accuracy")
-    return figure
-
-
 def pictures_figure(image: Float[Tensor, "N C H W"], captions: Sequence[str]) -> Any:
     """A grid of pictures, each with its caption."""
     from matplotlib.figure import Figure
@@ -142,10 +100,6 @@ def pictures_figure(image: Float[Tensor, "N C H W"], captions: Sequence[str]) ->
         axes = figure.add_subplot(rows, COLUMNS, place + 1)
         shown = picture.float().clamp(0, 1).permute(1, 2, 0)  # (C, H, W) -> (H, W, C)
         axes.imshow(shown.numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-        axes.set_title("\n".join(_short(line) for line in caption.split("\n")), fontsize=6.5)
+        axes.set_title("\n".join(short(line) for line in caption.split("\n")), fontsize=6.5)
         axes.axis("off")
     return figure
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 18 else text[:17] + "…"

@@ -49,6 +49,7 @@ EVERYTHING = {
     "shear_degrees": 5.0,
     "scale_range": (0.9, 1.2),
     "aspect_range": (0.8, 1.3),
+    "elastic_pixels": 1.0,
     "brightness": 0.3,
     "contrast": 0.3,
     "saturation": 0.3,

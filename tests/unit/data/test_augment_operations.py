@@ -12,6 +12,7 @@ from scipy import ndimage
 
 from gradus.data.augment_operations import (
     backward_map,
+    bend,
     blank,
     box,
     change_brightness,
@@ -142,6 +143,25 @@ def test_any_affine_change_is_scipys(rotate, shear, scale, mirror, right):
         image[0, 0].double().numpy(), backward_yx, offset=offset, order=1, mode="mirror"
     )
     np.testing.assert_allclose(warped[0, 0], wanted, atol=2e-4)
+
+
+def test_a_bent_image_is_scipys():
+    image = random_images(1, 1, 11, 8)
+    bend_xy = bend(torch.randn(1, 2, 4, 4, generator=torch.Generator().manual_seed(0)), height=11, width=8)
+    bent = warp(image, backward=mapped(1), shift_xy=still(1)[0], bend_xy=bend_xy)
+    rows, columns = np.mgrid[:11, :8]
+    places = [rows + bend_xy[0, ..., 1].numpy(), columns + bend_xy[0, ..., 0].numpy()]
+    wanted = ndimage.map_coordinates(image[0, 0].double().numpy(), places, order=1, mode="mirror")
+    np.testing.assert_allclose(bent[0, 0], wanted, atol=1e-5)
+
+
+def test_a_bend_passes_through_its_knots_and_is_smooth_between():
+    knots = torch.randn(2, 2, 4, 4, generator=torch.Generator().manual_seed(0))
+    bent = bend(knots, height=31, width=22)
+    torch.testing.assert_close(bent[:, ::10, ::7], knots.permute(0, 2, 3, 1), atol=1e-5, rtol=0)
+    assert bent.diff(dim=1).abs().max() < knots.diff(dim=2).abs().max() / 5
+    everywhere = bend(torch.full((1, 2, 4, 4), 0.7), height=5, width=9)
+    torch.testing.assert_close(everywhere, torch.full((1, 5, 9, 2), 0.7))
 
 
 def test_warp_of_a_single_row_and_of_bfloat16():

@@ -10,7 +10,7 @@ import pytest
 
 from gradus.core.errors import InputError
 from gradus.data.fetch import fetch
-from gradus.data.sources import SOURCES, Source, SourceFile
+from gradus.data.source_table import SOURCES, Source, SourceFile
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB: several pieces
 

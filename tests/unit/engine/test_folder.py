@@ -239,7 +239,7 @@ def test_a_best_checkpoint_that_is_damaged_is_told_too(tmp_path: Path) -> None:
         if (fact.split, fact.step) == ("validation", 12):
             (out / "checkpoints" / (out / "checkpoints" / "best").read_text().strip() / "state.json").unlink()
 
-    values = iter([1.0, 2.0, 3.0])
+    values = iter([9.0, 1.0, 2.0, 3.0])  # the first asks whether there is a validation split
     job = replace(
         forecaster.JOB,
         evaluate=lambda c, p, r, split: (

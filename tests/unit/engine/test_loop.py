@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gradus.core.errors import InputError
+from gradus.core.errors import InputError, UsageError
 from gradus.core.facts import (
     Backpropagated,
     Ended,
@@ -32,7 +32,7 @@ from gradus.engine.loop import Best, Learning, Training, measure
 from gradus.engine.loss import Loss
 from gradus.engine.optim import Optim
 from gradus.engine.run import Run
-from gradus.engine.schedules import Constant
+from gradus.engine.schedules import Constant, Plateau
 from gradus.engine.settings import OptimConfig
 from tests.contract.toys import forecaster
 
@@ -75,7 +75,7 @@ def scripted(values: list[float]) -> Job:
 
     def evaluate(config: Any, parts: Any, run: Run, split: Any) -> dict[str, float]:
         if split == "validation":
-            return {"mse": next(given)}
+            return {"mse": next(given) if run.step else math.nan}  # asked at first whether there is a split
         return forecaster.evaluate(config, parts, run, split)
 
     return replace(forecaster.JOB, evaluate=evaluate)
@@ -198,12 +198,51 @@ def test_a_long_time_without_an_evaluation_is_saved_all_the_same(
     assert steps_of(told, Saved) == [2, 4, 6, 8, 10, 12]
 
 
-def test_a_job_without_a_validation_split_saves_and_is_not_evaluated(tmp_path: Path) -> None:
-    job = replace(
+def without_validation() -> Job:
+    return replace(
         forecaster.JOB,
         evaluate=lambda c, p, r, split: {} if split == "validation" else forecaster.evaluate(c, p, r, split),
     )
-    training, told = new_training(job, config_with(keep="best", patience=1), tmp_path)
+
+
+@pytest.mark.parametrize("waits", [{"keep": "best"}, {"patience": 1}, {"schedule": Plateau()}])
+def test_what_waits_for_validation_scores_is_refused_without_them(waits: dict[str, Any]) -> None:
+    training, told = new_training(without_validation(), config_with(**waits))
+    with pytest.raises(UsageError, match="GR-CONFIG-007") as caught:
+        training.train()
+    assert caught.value.where.startswith(f"--train.{next(iter(waits))}")
+    assert told == []
+
+
+def test_a_stream_that_ends_too_early_is_named(tmp_path: Path) -> None:
+    def short(config: Any, parts: Any, run: Run) -> Iterator[Any]:
+        batches = forecaster.JOB.stream(config, parts, run)
+        yield from (next(batches) for _ in range(5))
+
+    training, _ = new_training(replace(forecaster.JOB, stream=short), config_with(), tmp_path)
+    with pytest.raises(InputError, match="GR-RUN-016") as caught:
+        training.train()
+    assert caught.value.where == "step 5"
+
+
+def test_weights_that_are_no_numbers_are_not_saved(tmp_path: Path) -> None:
+    """The loss is measured before the update that breaks the weights."""
+
+    def breaks(config: Any, parts: Any, batch: Any, run: Run) -> None:
+        forecaster.JOB.step(config, parts, batch, run)
+        if run.step == 7:
+            next(parts.model.parameters()).data.fill_(math.nan)
+
+    training, _ = new_training(replace(forecaster.JOB, step=breaks), config_with(), tmp_path)
+    with pytest.raises(InputError, match="GR-RUN-008"):
+        training.train()
+    assert training.checkpoints is not None
+    training.checkpoints.wait()
+    assert training.checkpoints.steps() == [4]
+
+
+def test_a_job_without_a_validation_split_saves_and_is_not_evaluated(tmp_path: Path) -> None:
+    training, told = new_training(without_validation(), config_with(), tmp_path)
     training.train()
     metrics = training.finish()
     assert steps_of(told, Saved) == [4, 8, 12]

@@ -33,6 +33,7 @@ def train_config(*, rate: float = 0.1, schedule: Schedule | None = None, **optim
 def one_update(optim: Optim, loss: Tensor, *, step: int = 0) -> None:
     optim.begin()
     optim.backward(loss, torch.tensor(1.0))
+    optim.unscale()
     optim.step(step)
 
 

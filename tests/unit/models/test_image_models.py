@@ -17,6 +17,7 @@ from gradus.layers.weights import start_from
 from gradus.models.capsnet import Capsnet, CapsnetConfig, capsnet_loss_sum
 from gradus.models.convnet import Convnet, ConvnetConfig
 from gradus.models.mlp import Mlp, MlpConfig
+from gradus.models.quicknet import Quicknet, QuicknetConfig
 from gradus.models.resnet import Resnet, ResnetConfig
 from gradus.models.vit import Vit, VitConfig
 
@@ -55,6 +56,10 @@ CASES = {
     "vit": Case(Vit, VitConfig(width=32, depth=2), (3, 8, 12)),
     "vit_token": Case(
         Vit, VitConfig(width=32, depth=2, pooling="class_token", positions="sincos"), (1, 8, 8)
+    ),
+    "quicknet": Case(Quicknet, QuicknetConfig(stem_width=8, widths=(16, 16), num_blocks=(0, 1)), (3, 12, 10)),
+    "quicknet_enlarged": Case(
+        Quicknet, QuicknetConfig(enlarge=2, widths=(16,), num_blocks=(1,), pooling="both"), (1, 8, 8)
     ),
     "capsnet": Case(Capsnet, SMALL_CAPSNET, (1, 8, 8)),
     "capsnet_sigmoid": Case(Capsnet, replace(SMALL_CAPSNET, decoder_output="sigmoid"), (3, 9, 10)),

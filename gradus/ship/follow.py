@@ -1,0 +1,51 @@
+"""Following a stream: the lines of a file that grows, or of standard input, answered as they come."""
+
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from gradus.core.errors import InputError
+from gradus.data.lines import LONGEST_BYTES, decoded, pieces
+from gradus.engine.job import Deployable
+from gradus.ship.predict import Answered, answered
+
+PAUSE_SECONDS = 0.1
+
+
+def follow(deployable: Deployable, source: str, *, skip_bad: bool = False) -> Iterator[Answered]:
+    """Each line of a file, old and new, or of standard input (``-``), with its answer once it is there."""
+    assert deployable.lines is not None, "what is followed has lines"
+    lines = decoded(
+        pieces(sys.stdin.buffer.readline) if source == "-" else added_lines(Path(source)), where=source
+    )
+    yield from answered(deployable, deployable.lines(lines, source), batch=1, skip_bad=skip_bad)
+
+
+def added_lines(path: Path, *, pause_seconds: float = PAUSE_SECONDS) -> Iterator[bytes]:
+    """Whole lines of a file as they are written, without end.
+
+    A file that was cut short or replaced by another of its name (logs are rotated so) is read anew from its
+    beginning. InputError where there is no such file at first.
+    """
+    if not path.is_file():
+        raise InputError(
+            "GR-DATA-050",
+            where=str(path),
+            wanted="a file to follow",
+            got="a folder" if path.is_dir() else "nothing",
+            remedy="Check the path, or give - and pipe the lines in.",
+        )
+    while True:
+        with path.open("rb") as file:
+            begun = path.stat().st_ino
+            rest = b""
+            while True:
+                rest += file.readline(LONGEST_BYTES + 1)
+                if rest.endswith(b"\n") or len(rest) > LONGEST_BYTES:
+                    yield rest
+                    rest = b""
+                    continue
+                if path.exists() and (path.stat().st_ino != begun or path.stat().st_size < file.tell()):
+                    break
+                time.sleep(pause_seconds)

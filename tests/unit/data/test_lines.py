@@ -1,0 +1,65 @@
+"""Lines of text files: whole, compressed, cut off, in another encoding, without end."""
+
+import gzip
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gradus.core.errors import InputError
+from gradus.data import lines
+from gradus.data.lines import decoded, read_lines
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.txt.gz"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("last", [True, False])
+def test_lines_come_without_their_ends(tmp_path, name, end, last):
+    content = f"\ufeffgood{end}{end}bäd{end if last else ''}".encode()
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    assert list(read_lines(tmp_path / name)) == ["good", "", "bäd"]
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r\n\ufeff"))))
+def test_what_is_written_is_read(texts):
+    assert list(decoded([f"{text}\n".encode() for text in texts], where="x")) == texts
+
+
+def test_an_empty_file_has_no_line(tmp_path):
+    (tmp_path / "a").write_bytes(b"")
+    assert list(read_lines(tmp_path / "a")) == []
+
+
+def test_another_encoding_is_named_by_line_and_byte(tmp_path):
+    (tmp_path / "a").write_bytes("one\ntwo: café".encode("latin-1"))
+    with pytest.raises(InputError, match="GR-TEXT-003") as caught:
+        list(read_lines(tmp_path / "a"))
+    assert caught.value.where.endswith("a, line 2")
+    assert caught.value.got == "the byte 0xe9 at place 9 of the line"
+
+
+def test_a_line_without_end_is_refused_before_it_fills_the_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(lines, "LONGEST_BYTES", 100)
+    asked = []
+
+    def endless(most):
+        asked.append(most)
+        return b"x" * most
+
+    with pytest.raises(InputError, match="GR-TEXT-002") as caught:
+        list(decoded(lines.pieces(endless), where="pipe"))
+    assert caught.value.where == "pipe, line 1"
+    assert asked == [101]
+    (tmp_path / "a").write_bytes(b"x" * 99 + b"\n" + b"x" * 100 + b"\n")
+    with pytest.raises(InputError, match="line 2"):
+        list(read_lines(tmp_path / "a"))
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path):
+    whole = gzip.compress(b"one\n" * 1000)
+    (tmp_path / "cut.gz").write_bytes(whole[:20])
+    (tmp_path / "wrong.gz").write_bytes(b"plain text")
+    (tmp_path / "broken.gz").write_bytes(whole[:10] + b"\xff" * 20)
+    for name in ("cut.gz", "wrong.gz", "broken.gz", "absent", "."):
+        with pytest.raises(InputError, match="GR-TEXT-001"):
+            list(read_lines(tmp_path / name))
