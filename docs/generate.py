@@ -19,6 +19,7 @@ from pathlib import Path
 from gradus.cli import records
 from gradus.cli.main import VERBS
 from gradus.core.findings import PAGES
+from gradus.engine.job import scored_for
 from gradus.jobs import TABLE, find
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -28,7 +29,13 @@ BEGIN = r"^<!-- generated: (\w+)(?: (\w+))? -->$"
 END = r"^<!-- end generated -->$"
 BLOCK = re.compile(rf"({BEGIN})\n(?:.*\n)*?({END})", re.MULTILINE)
 REPEAT = "python docs/generate.py"
-BAD_INPUTS = runpy.run_path(str(ROOT / "tests" / "unit" / "cli" / "bad_inputs.py"))["CASES"]
+BAD = ("inputs", "rows", "series", "sounds", "texts")  # tables of cases in tests/unit/cli/bad_*.py
+sys.path.insert(0, str(ROOT))  # they import each other
+BAD_INPUTS = [
+    case
+    for area in BAD
+    for case in runpy.run_path(str(ROOT / "tests" / "unit" / "cli" / f"bad_{area}.py"))["CASES"]
+]
 
 
 def main(given: Sequence[str]) -> int:
@@ -106,10 +113,10 @@ def _recipe_rows(only: str | None) -> Iterator[list[str]]:
     for name in [only] if only else TABLE:
         job = find(name)
         for recipe, make in job.recipes.items():
-            expect = make().expect
-            sign = "at least" if job.headline.higher else "at most"
+            expect, headline = make().expect, scored_for(job, recipe).headline
+            sign = "at least" if headline.higher else "at most"
             summary = (make.__doc__ or "").partition("\n")[0]
-            reached = f"{job.headline.name} {sign} {expect.value:g}"
+            reached = f"{headline.name} {sign} {expect.value:g}"
             yield [
                 f"`gradus train {name}/{recipe}`",
                 summary,
@@ -130,7 +137,7 @@ def results(job: str | None, folder: Path) -> str:
     rows = [
         _result_row(record, os.path.relpath(path, folder)) for _, (path, record) in sorted(newest.items())
     ]
-    return table(["recipe", "measure", "result", "baseline", "a run takes", "on", "record"], rows)
+    return table(["recipe", "measure", "result", "baseline", "training takes", "on", "record"], rows)
 
 
 def _result_row(record: records.Record, link: str) -> list[str]:
@@ -170,7 +177,7 @@ def pages() -> dict[str, str]:
 
 
 def bad_inputs() -> str:
-    """The table of bad inputs that tests/unit/cli/test_bad_inputs.py makes one by one."""
+    """The table of bad inputs that tests/unit/cli/test_bad_*.py make one by one."""
     rows = [
         [c.what, f"`gradus {_shortened(c.command)}`", f"[{c.code}]({c.code}.md)", str(c.status)]
         for c in BAD_INPUTS
@@ -180,7 +187,7 @@ def bad_inputs() -> str:
         "(1: the run or its input failed, 2: usage), a message that names the file, row or setting, no "
         "traceback, and nothing left behind.\n\n"
         f"{table(['what is wrong', 'command', 'code', 'exit status'], rows)}\n\n"
-        f"Written by `{REPEAT}` from tests/unit/cli/bad_inputs.py. [All findings](README.md)\n"
+        f"Written by `{REPEAT}` from tests/unit/cli/bad_*.py. [All findings](README.md)\n"
     )
 
 

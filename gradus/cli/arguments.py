@@ -63,6 +63,11 @@ def override(config: T, given: Sequence[str], *, verb: str) -> T:
     return made
 
 
+def of_kinds(config: T, given: Sequence[str]) -> T:
+    """``config`` with the kinds that are named (``--model resnet``), whatever else is given."""
+    return _switch_kinds(config, list(given))[0]
+
+
 def wants_help(given: Sequence[str]) -> bool:
     """Whether the user asks for help and not for work."""
     return any(token in HELP for token in given)
@@ -149,7 +154,7 @@ def _said(parsed: Any, verb: str) -> Any:
         raise UsageError(
             "GR-CLI-002",
             where=f"gradus {verb}",
-            wanted="arguments that its help lists",
+            wanted="arguments and values as its help lists them",
             got=text[:300],
             remedy=f"See `gradus {verb} --help`.",
         ) from None

@@ -8,6 +8,7 @@ from typing import Annotated
 import tyro
 
 from gradus.cli import arguments
+from gradus.cli.finish import warn_if_unfinished
 from gradus.cli.train import with_data
 from gradus.core.errors import UsageError
 from gradus.engine import folder
@@ -36,6 +37,7 @@ def run(given: list[str]) -> int:
     job = job_of(asked.folder)
     config = with_data(folder.config_of(asked.folder, job), asked.data)
     opened = folder.open_run(job, asked.folder, config=config)
+    warn_if_unfinished(opened)
     split = asked.split or ("all" if asked.data else "test")
     metrics = measure(job, opened.config, opened.parts, opened.run, split=split)
     if not metrics:

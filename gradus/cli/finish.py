@@ -1,5 +1,6 @@
 """Carrying a run out and telling its end: scores beside the baseline, the report, what to do next."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 from gradus.cli.progress import following
 from gradus.core.errors import InputError
+from gradus.core.files import read_object
 from gradus.engine import folder
 from gradus.engine.devices import World, leave_world
 from gradus.engine.job import Job
@@ -20,12 +22,13 @@ def carry_out(job: Job, out: Path, world: World, *, steps: int | None = None) ->
         folder.execute(job, out, steps=steps, world=world)
         leave_world()
         return 0
-    print(f"run {out}", flush=True)
+    print(f"run {out}\nreading the data and timing what the plan leaves open", flush=True)
     with following(job.headline) as line, enough_memory(out):
         result = folder.execute(job, out, steps=steps, world=world, watch=line.listen)
     leave_world()
     report = report_of(job, out)
     print_result(result)
+    print_judgement(job, out, result)
     print(f"\nreport    {report}")
     print(f"predict   gradus predict {out} INPUT...")
     print(f"go on     gradus resume {out} --train.steps {2 * result['steps']}")
@@ -50,6 +53,14 @@ def enough_memory(out: Path) -> Iterator[None]:
         ) from error
 
 
+def warn_if_unfinished(opened: folder.Opened) -> None:
+    """Say on standard error that a run was stopped before its end, whatever is asked of it."""
+    run = opened.run.folder
+    if run is not None and not (run / "metrics.json").exists():
+        steps = f"step {opened.step} of {opened.config.train.steps}"
+        print(f"note: {run} is not finished; these are the weights of {steps}", file=sys.stderr)
+
+
 def report_of(job: Job, out: Path) -> Path:
     """Write the report of a run, with the panels that its job adds."""
     opened = folder.open_run(job, out)
@@ -65,6 +76,26 @@ def print_result(result: dict[str, Any]) -> None:
         beside = _shown(baseline[name]) if name in baseline else ""
         mark = "  (headline)" if name == result["headline"] else ""
         print(f"{name.ljust(width)} {_shown(value)} {beside}{mark}".rstrip())
+
+
+def print_judgement(job: Job, out: Path, result: dict[str, Any]) -> None:
+    """What the baseline is and whether the run beat it, what its recipe expects, and what was left out."""
+    headline, value, naive = job.headline, result["value"], result["baseline"]
+    print(f"\nbaseline  {(job.baseline.__doc__ or 'the naive answer').partition(chr(10))[0]}")
+    if value is None or (naive is not None and not headline.better(value, naive)):
+        print(f"note      {headline.name} is no better than the baseline's: do not use this model")
+    if result["recipe"] in job.recipes:
+        recipe = job.recipes[result["recipe"]]()
+        bound, sign = recipe.expect.value, "at least" if headline.higher else "at most"
+        is_as_written = folder.config_of(out, job) == recipe.config
+        if is_as_written:
+            met = value is not None and (value == bound or headline.better(value, bound))
+            print(f"expected  {headline.name} {sign} {bound:g}: {'reached' if met else 'missed'}")
+    decisions = read_object(out / "plan.json")
+    measured = decisions.get("data", {}).get("value")
+    skipped = measured.get("skipped", []) if isinstance(measured, dict) else []
+    if skipped:
+        print(f"left out  {len(skipped)} bad items, listed in {out / 'plan.json'} under data, skipped")
 
 
 def _shown(value: float | None) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from gradus.cli import arguments
+from gradus.engine.job import scored_for
 from gradus.jobs import TABLE, find
 
 
@@ -16,13 +17,14 @@ def run(given: list[str]) -> int:
     arguments.parse(Arguments, given, verb="jobs")
     for name in TABLE:
         job = find(name)
-        sign = "at least" if job.headline.higher else "at most"
         print(f"{name}: headline {job.headline.name}")
         width = max(map(len, job.recipes))
         for recipe, make in job.recipes.items():
-            expect = make().expect
+            expect, headline = make().expect, scored_for(job, recipe).headline
             summary = (make.__doc__ or "").split("\n")[0]
-            bound = f"{sign} {expect.value:g} in {expect.minutes:g} min"
+            sign = "at least" if headline.higher else "at most"
+            named = "" if headline == job.headline else f"{headline.name} "
+            bound = f"{named}{sign} {expect.value:g} in {expect.minutes:g} min"
             print(f"  {name}/{recipe.ljust(width)}  {bound}  {summary}")
         print(f"  the first is the default: gradus train {name}")
     return 0

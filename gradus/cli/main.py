@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from gradus import __version__
 from gradus.core.errors import GradusError, InputError, UsageError
+from gradus.core.findings import PAGES
 
 VERBS: dict[str, tuple[str, str]] = {
     "jobs": ("", "list jobs, their recipes and what each expects"),
@@ -68,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain(error)
         return error.exit_status
     except KeyboardInterrupt:
-        print("\ninterrupted; `gradus resume RUN` goes on from the last checkpoint", file=sys.stderr)
+        print("\ninterrupted; `gradus resume` goes on with the run that was named above", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of a pipe had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -86,13 +87,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def complain(error: GradusError) -> None:
-    """Print an error as where, wanted, got, what to do, and its code."""
+    """Print an error as where, wanted, got, what to do, and what its code means."""
     lines = [
         f"error {error.code}: {error.where}",
         f"  wanted  {error.wanted}",
         f"  got     {error.got}",
         f"  do      {error.remedy}",
-        f"  page    docs/findings/{error.code}.md",
+        f"  means   {PAGES[error.code].means}",
     ]
     print("\n".join(map(printable, lines)), file=sys.stderr)
 

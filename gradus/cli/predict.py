@@ -10,7 +10,8 @@ from typing import Annotated
 import tyro
 
 from gradus.cli import arguments
-from gradus.cli.main import complain, printable
+from gradus.cli.finish import warn_if_unfinished
+from gradus.cli.main import printable
 from gradus.core.errors import GradusError, UsageError
 from gradus.engine import folder
 from gradus.engine.job import Deployable
@@ -32,13 +33,13 @@ class Arguments:
     json: bool = False
     """Print one JSON line an input."""
     skip_bad: bool = False
-    """Report inputs that cannot be read and go on with the others."""
+    """Leave out inputs that cannot be read, name and count them, and go on with the others."""
     follow: bool = False
     """Answer the lines of one INPUT as they are added to it, or of standard input if it is -, in JSON."""
 
 
 def run(given: list[str]) -> int:
-    """Predict and print; exit status 1 if an input was bad, also with --skip-bad."""
+    """Predict and print; a bad input ends it with exit status 1, unless bad ones are to be left out."""
     asked = arguments.parse(Arguments, given, verb="predict")
     if not asked.inputs:
         raise UsageError(
@@ -49,27 +50,30 @@ def run(given: list[str]) -> int:
             remedy="Name files, folders of files, or .npy or .npz arrays.",
         )
     opened = folder.open_run(job_of(asked.folder), asked.folder)
+    warn_if_unfinished(opened)
     deployable = opened.job.deploy(opened.config, opened.parts)
     if asked.follow:
         return _follow(deployable, asked)
     inputs = expand(asked.inputs, spoken=deployable.spoken)
     answers, bad = [], 0
     for raw, answer in predict(deployable, inputs, skip_bad=asked.skip_bad):
+        answers.append((raw, answer))
         if isinstance(answer, GradusError):
             bad += 1
-            complain(answer)
+            print(printable(f"left out {answer}"), file=sys.stderr)
             continue
-        answers.append((raw, answer))
         line = {"input": str(raw), **answer.to_dict()}
         shown = "  ".join(f"{key} {_shown(value)}" for key, value in line.items())
         print(json.dumps(line) if asked.json else printable(shown))
+    if bad:
+        print(f"{bad} of {len(answers)} inputs left out", file=sys.stderr)
     if asked.out:
         print(f"answers in {save_answers(answers, asked.out)}", file=sys.stderr)
-    return 1 if bad else 0
+    return 0
 
 
 def _follow(deployable: Deployable, asked: Arguments) -> int:
-    """Print what matters of a stream, until it ends or the user does; exit status 1 if a line was bad."""
+    """Print what matters of a stream, until it ends or the user does."""
     if deployable.lines is None or len(asked.inputs) != 1 or asked.out:
         raise UsageError(
             "GR-CLI-006",
@@ -82,15 +86,13 @@ def _follow(deployable: Deployable, asked: Arguments) -> int:
             else f"{len(asked.inputs)}",
             remedy="Leave --follow out, or name one growing file, or - for standard input.",
         )
-    bad = 0
     with suppress(KeyboardInterrupt):  # how a stream without end is left
         for name, answer in follow(deployable, asked.inputs[0], skip_bad=asked.skip_bad):
             if isinstance(answer, GradusError):
-                bad += 1
-                complain(answer)
+                print(printable(f"left out {answer}"), file=sys.stderr)
             elif deployable.matters(answer):
                 print(json.dumps({"input": str(name), **answer.to_dict()}), flush=True)
-    return 1 if bad else 0
+    return 0
 
 
 def _shown(value: object) -> str:

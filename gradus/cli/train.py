@@ -67,13 +67,14 @@ def _default_folder(name: str) -> Path:
 
 
 def explain(given: list[str]) -> int:
-    """``gradus train --help``, and with a job also every setting of its recipe."""
-    targets = [token for token in given if not token.startswith("-")]
+    """``gradus train --help``; with a job also every setting of its recipe, and of the model it is given."""
+    given = [token for token in given if token not in arguments.HELP]
+    targets = [token for token in given[:1] if not token.startswith("-")]
     config = None
     if targets:
         _, job, recipe = resolve(targets[0])
-        config = job.recipes[recipe]().config
-    arguments.show_help(Arguments, config, verb=" ".join(["train", *targets[:1]]))
+        config = arguments.of_kinds(job.recipes[recipe]().config, given[1:])
+    arguments.show_help(Arguments, config, verb=" ".join(["train", *targets]))
     return 0
 
 

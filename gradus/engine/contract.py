@@ -18,7 +18,7 @@ from gradus.core.configs import from_json, to_json
 from gradus.core.facts import Backpropagated, Halt, Saved
 from gradus.engine import folder
 from gradus.engine.checkpoint import Checkpoints
-from gradus.engine.job import Deployable, Job, modules_of, optims_of, state_of
+from gradus.engine.job import Deployable, Job, modules_of, optims_of, scored_for, state_of
 from gradus.engine.loop import Training, measure
 from gradus.engine.optim import Optim
 from gradus.engine.probes import Scratch
@@ -59,7 +59,7 @@ def subject_of(job: Job) -> Subject:
     recipe = "smoke" if "smoke" in job.recipes else next(iter(job.recipes))
     config = job.recipes[recipe]().config
     settled = replace(config.train, device="cpu", precision="fp32", compile=False)
-    return Subject(job, recipe, replace(config, train=settled))
+    return Subject(scored_for(job, recipe), recipe, replace(config, train=settled))
 
 
 def examine(job: Job) -> Iterator[Outcome]:
@@ -197,7 +197,7 @@ def evaluation_changes_nothing(subject: Subject) -> str:
 
 def does_not_peek(subject: Subject) -> str:
     """Masked entries change no update; other rows, and the future where there is one, change no output."""
-    seen = ["rows"]
+    seen = ["other rows of a batch"]
     batch = next(subject.scratch().batches)
     if "mask" in batch:
         noisy = {k: _scrambled(v, batch["mask"]) if k != "mask" else v for k, v in batch.items()}

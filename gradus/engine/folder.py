@@ -34,7 +34,7 @@ BEGUN_WITH = ("checkpoints", "config.json", "env.json", "journal.jsonl", "plan.j
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A trained run, ready to be evaluated, asked or shown: averaged weights in place, nothing left to do."""
+    """A run, ready to be evaluated, asked or shown: averaged weights in place, nothing left to do."""
 
     job: Job
     config: Any

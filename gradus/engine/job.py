@@ -70,6 +70,8 @@ class Recipe:
 
     config: Any
     expect: Expect
+    headline: Headline | None = None
+    """What decides on these data, where it is not what decides for the job: F1 where classes are skewed."""
 
 
 @runtime_checkable
@@ -145,6 +147,12 @@ class Job:
     """What the report shows beside curves and scores: mistakes, a batch as the model saw it."""
     examine: Callable[[str], list[Panel]] | None = None
     """What ``gradus data check`` says of the user's data at a path."""
+
+
+def scored_for(job: Job, recipe: str) -> Job:
+    """The job with the headline of one of its recipes, where that has one of its own."""
+    own = job.recipes[recipe]().headline if recipe in job.recipes else None
+    return dataclasses.replace(job, headline=own) if own else job
 
 
 def supervised(loss: Callable[[Any, Any, Batch], Loss]) -> Callable[[Any, Any, Batch, Run], None]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from gradus.core.configs import nearest
 from gradus.core.errors import InputError, UsageError
 from gradus.engine.folder import header
-from gradus.engine.job import Job
+from gradus.engine.job import Job, scored_for
 
 TABLE: dict[str, str] = {
     "image_classification": "gradus.jobs.image_classification",
@@ -38,9 +38,10 @@ def find(reference: str) -> Job:
 
 def job_of(run: Path) -> Job:
     """The job that a run was begun with; InputError where the run, or its job, is not there any more."""
-    reference = header(run)["job"]
+    content = header(run)
+    reference = content["job"]
     try:
-        return find(str(reference))
+        return scored_for(find(str(reference)), content["recipe"])
     except UsageError as error:
         raise InputError(
             "GR-RUN-015",
@@ -68,7 +69,7 @@ def resolve(target: str) -> tuple[str, Job, str]:
         )
     if reference not in TABLE and Path(reference).is_dir():
         reference = str(Path(reference).resolve())
-    return reference, job, recipe
+    return reference, scored_for(job, recipe), recipe
 
 
 def _job_of(module: str, reference: str) -> Job:

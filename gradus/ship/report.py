@@ -286,14 +286,12 @@ def _file_name(title: str, taken: set[str]) -> str:
 
 
 def _findings(story: Story) -> list[Html]:
-    """What the run told that a person should know, one block a code, and the doctor's verdict."""
+    """What the run told that a person should know, one block a code."""
     by_code: dict[str, list[dict[str, Any]]] = {}
     for row in story.facts("found"):
         by_code.setdefault(row["code"], []).append(row)
     blocks = [_finding(code, rows) for code, rows in by_code.items()]
-    verdict = story.result.get("doctor", {}).get("verdict")
-    doctor = [element("p", f"The doctor's verdict: {verdict}.", class_="note")] if verdict else []
-    return [*(blocks or [element("p", "The run reported nothing unusual.")]), *doctor]
+    return blocks or [element("p", "The run reported nothing unusual.")]
 
 
 def _finding(code: str, rows: Sequence[dict[str, Any]]) -> Html:

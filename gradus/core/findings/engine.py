@@ -238,4 +238,9 @@ ENGINE: dict[str, Page] = {
         "A job's stream gave its last batch before the run had taken all of its steps.",
         "Let the stream begin again after its last batch, or give fewer `--train.steps`.",
     ),
+    "GR-RUN-017": Page(
+        "Warm-up as long as the run",
+        "The rate rises from the first step to the last, so the schedule after the warm-up never begins.",
+        "Give a shorter `--train.warmup`, or more `--train.steps`.",
+    ),
 }

@@ -29,7 +29,7 @@ def examine(path: str) -> list[Panel]:
         ),
         Panel(
             title="Broken files",
-            sentence=f"{len(found.skipped)} cannot be read; --data.skip-bad trains without them."
+            sentence=f"{len(found.skipped)} cannot be read; --skip-bad trains without them."
             if found.skipped
             else "None.",
             columns=("file",),
@@ -46,7 +46,7 @@ def _about_sizes(config: DataConfig) -> str:
     try:
         shape = load(replace(config, side=None)).splits["train"].images.shape
     except InputError as error:
-        return f"Give --data.side: {error.got}."
+        return f"Not all have one size ({error.got}): training brings them to --data.side pixels."
     return f"All have {shape[3]} x {shape[2]} pixels."
 
 

@@ -31,7 +31,8 @@ def panels(parts: Any, run: Run, *, batch: Batch) -> list[Panel]:
     return [
         Panel(
             title="Confusion matrix",
-            sentence="Rows are the true classes, columns what the model said; each row adds up to one.",
+            sentence="Rows are the true classes, columns what the model said. Numbers count pictures; the "
+            "darker a cell, the larger its share of the row.",
             figure=confusion_figure(score.confusion.cpu(), classes),
         ),
         Panel(

@@ -3,11 +3,13 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gradus.core.errors import InputError
 from gradus.data.batches import Batches
 from gradus.engine.job import Deployable, Headline, Job, Split, forever, supervised
 from gradus.engine.loss import Loss
@@ -92,6 +94,19 @@ def baseline(config: Config, parts: Parts) -> dict[str, float]:
     return {"accuracy": (nearest == test["label"]).float().mean().item()}
 
 
+def read(raw: Any) -> dict[str, Tensor]:
+    """A raw input, an array of two numbers, as a batch of one."""
+    if not isinstance(raw, np.ndarray) or raw.shape != (2,):
+        raise InputError(
+            "GR-DATA-043",
+            where="an input",
+            wanted="an array of two numbers",
+            got=f"an array of shape {raw.shape}" if isinstance(raw, np.ndarray) else str(raw),
+            remedy="Give a .npy file with one point, or an .npz file with an array a point.",
+        )
+    return {"point": torch.from_numpy(raw.astype(np.float32))[None]}
+
+
 def deploy(config: Config, parts: Parts) -> Deployable:
     """A raw input is a pair of numbers."""
 
@@ -103,7 +118,7 @@ def deploy(config: Config, parts: Parts) -> Deployable:
         module=parts.model,
         example={"point": torch.tensor([[0.1, 0.2], [-0.5, 0.4]])},
         axes={"point": {0: "batch"}},
-        read=lambda raw: {"point": torch.as_tensor(raw, dtype=torch.float32).reshape(1, 2)},
+        read=read,
         answer=answer,
     )
 

@@ -19,7 +19,10 @@ from tests.unit.cli.bad_inputs import CASES, CATS_AND_DOGS, Case, encoded, pictu
 
 FINDINGS = Path(__file__).parents[3] / "docs" / "findings"
 SHORT = ["--train.steps", "4", "--train.precision", "fp32"]
-SMALL = [*("--data.side", "8", "--data.validation", "0", "--train.batch", "4"), "--model", "convnet"]
+SMALL = [
+    *("--data.side", "8", "--data.validation", "0", "--train.keep", "last", "--train.batch", "4"),
+    *("--model", "convnet"),
+]
 
 
 @pytest.fixture(scope="module")

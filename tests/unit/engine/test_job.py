@@ -17,6 +17,7 @@ from gradus.engine.job import (
     named_parts,
     no_panels,
     optims_of,
+    scored_for,
     state_of,
     supervised,
 )
@@ -63,6 +64,19 @@ def test_the_headline_knows_its_direction(higher: bool, better: list[bool]) -> N
     headline = Headline("score", higher=higher)
     assert [headline.better(value, 0.5) for value in (0.6, 0.5, 0.4)] == better
     assert not headline.better(math.nan, 0.5)
+
+
+def test_a_recipe_may_be_decided_by_another_score() -> None:
+    job: Job = TOYS["toy_labeller"]
+    own = Headline("macro_f1")
+    skewed = replace(job, recipes={**job.recipes, "skewed": lambda: replace(job_recipe(job), headline=own)})
+    assert scored_for(skewed, "skewed").headline == own
+    assert scored_for(skewed, next(iter(job.recipes))) is skewed
+    assert scored_for(skewed, "a recipe that is gone") is skewed
+
+
+def job_recipe(job: Job) -> Any:
+    return next(iter(job.recipes.values()))()
 
 
 def test_the_supervised_step_is_one_update() -> None:

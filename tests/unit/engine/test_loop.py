@@ -147,7 +147,7 @@ def test_measure_scores_the_averaged_weights() -> None:
 
 
 def test_facts_come_in_order(tmp_path: Path) -> None:
-    training, told = new_training(forecaster.JOB, config_with(steps=8), tmp_path)
+    training, told = new_training(forecaster.JOB, config_with(steps=8, warmup=5), tmp_path)
     training.train()
     training.finish()
     names = [(type(fact).__name__, fact.step) for fact in told]
@@ -171,7 +171,7 @@ def test_facts_come_in_order(tmp_path: Path) -> None:
     ]
     line = told[1]
     assert set(line.values) == {"loss", "rate", "gradient_norm", "memory_gib"}
-    assert line.values["rate"] == pytest.approx(1e-2 * 2 / 11), "warm-up: the second step of ten"
+    assert line.values["rate"] == pytest.approx(1e-2 * 2 / 6), "warm-up: the second step of five"
     assert line.samples_per_second > 0
     assert told[-2].reason == "all steps taken"
 
@@ -212,6 +212,13 @@ def test_what_waits_for_validation_scores_is_refused_without_them(waits: dict[st
         training.train()
     assert caught.value.where.startswith(f"--train.{next(iter(waits))}")
     assert told == []
+
+
+@pytest.mark.parametrize(("warmup", "codes"), [(11, []), (12, ["GR-RUN-017"])])
+def test_a_warm_up_as_long_as_the_run_is_told(warmup: int, codes: list[str]) -> None:
+    training, told = new_training(forecaster.JOB, config_with(warmup=warmup))
+    training.train()
+    assert [fact.code for fact in told if isinstance(fact, Found)] == codes
 
 
 def test_a_stream_that_ends_too_early_is_named(tmp_path: Path) -> None:

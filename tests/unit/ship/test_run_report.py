@@ -237,7 +237,6 @@ def test_findings_are_told_once_a_code_with_what_to_do(run):
     assert "Smaller micro-batches GR-RUN-005, 3 times, from step 12 to 19" in text
     assert "4 pieces." in text
     assert "A finding of another program." in text
-    assert "The doctor's verdict: not watched." in text
 
 
 def test_the_card_has_every_setting_version_and_command(run):
