@@ -97,7 +97,7 @@ class Optim:
     @torch.no_grad()
     def finite(self) -> bool:
         """Whether every weight is a number."""
-        return bool(torch.stack(torch._foreach_norm(self.parameters)).isfinite().all())
+        return bool(torch.stack(torch._foreach_norm(tuple(self.parameters))).isfinite().all())
 
     def step(self, step: int) -> None:
         """Clip, set the rate of ``step``, move the parameters, hold them to their norm, average them."""

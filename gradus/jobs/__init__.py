@@ -12,6 +12,10 @@ from gradus.engine.job import Job, scored_for
 
 TABLE: dict[str, str] = {
     "image_classification": "gradus.jobs.image_classification",
+    "sentiment": "gradus.jobs.sentiment",
+    "forecasting": "gradus.jobs.forecasting",
+    "anomaly": "gradus.jobs.anomaly",
+    "speech": "gradus.jobs.speech",
 }
 
 

@@ -1,0 +1,249 @@
+"""Tables of rows: .csv, .tsv or .txt, plain or .gz, a row a line, every cell a text until a column is read.
+
+The first line names the columns unless a number stands in it. The separator is the comma, semicolon or tab
+that the first line has most of.
+"""
+
+import csv
+import io
+import math
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradus.core.errors import InputError
+from gradus.data.lines import read_lines
+
+SEPARATORS = (",", ";", "\t")
+MISSING = ("", "na", "n/a", "nan", "null", "none", "?")  # what files write where a number is missing
+BLANK = " \t,;"  # a line of nothing else is an empty one
+TWINS = ("Fwd Header Length",)  # the files of CICIDS2017 name this column twice
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?inf(inity)?", re.ASCII | re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of one set of columns, from one file or several."""
+
+    columns: tuple[str, ...]
+    cells: Any
+    """A polars frame of these columns; every cell is a text without blanks around it."""
+    origins: tuple[tuple[str, NDArray[np.int64]], ...]
+    """Each file with the lines in it that its rows were on."""
+    faults: tuple[InputError, ...] = ()
+    """Rows that were left out."""
+
+    def __len__(self) -> int:
+        return int(self.cells.height)
+
+    @property
+    def bounds(self) -> list[int]:
+        """Where the rows of each file begin; one more bound says where the last one's end."""
+        return [0, *np.cumsum([len(lines) for _, lines in self.origins]).tolist()]
+
+    def place(self, row: int) -> str:
+        """The file and the line of a row."""
+        bounds = self.bounds
+        part = bisect_right(bounds, row) - 1
+        where, lines = self.origins[part]
+        return f"{where}, line {lines[row - bounds[part]]}"
+
+    def texts(self, column: str) -> NDArray[np.object_]:
+        """The cells of a column."""
+        return self.cells[column].to_numpy()
+
+    def numbers(self, column: str) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """A column as numbers, NaN where one is missing, and where there is a text that is no number."""
+        import polars
+
+        cells = self.cells[column]
+        values = cells.cast(polars.Float64, strict=False)
+        odd = values.is_null() | ~values.fill_null(0.0).is_finite()  # infinite is also what overflowed
+        result = values.fill_null(math.nan).to_numpy().copy()
+        is_text = np.zeros(len(result), dtype=np.bool_)
+        for row in odd.arg_true().to_list():
+            value = number(cells[row])
+            result[row], is_text[row] = (math.nan, True) if value is None else (value, False)
+        return result, is_text
+
+    def select(self, rows: NDArray[np.bool_], *, faults: tuple[InputError, ...]) -> "Table":
+        """The rows at which ``rows`` is true, in order; ``faults`` say why the others are left out."""
+        import polars
+
+        pieces = np.split(rows, self.bounds[1:-1])
+        kept = tuple(
+            (where, lines[piece]) for (where, lines), piece in zip(self.origins, pieces, strict=True)
+        )
+        cells = self.cells.filter(polars.Series(rows))
+        return Table(self.columns, cells, kept, self.faults + faults)
+
+
+def number(text: str) -> float | None:
+    """The number that a cell holds, NaN where it is missing, None where it is a text that is no number."""
+    text = text.strip()
+    if text.lower() in MISSING:
+        return math.nan
+    return float(text) if _NUMBER.fullmatch(text) else None
+
+
+def cells_of(line: str, *, separator: str, place: str) -> list[str]:
+    """The cells of a line, without blanks around them; InputError names the place of a quote left open."""
+    if '"' not in line:
+        return [cell.strip() for cell in line.split(separator)]
+    try:
+        (cells,) = csv.reader([line], delimiter=separator, strict=True)
+    except csv.Error as error:
+        raise InputError(
+            "GR-ROWS-005",
+            where=place,
+            wanted="a row on a line of its own, quotes closed",
+            got=str(error),
+            remedy="Close the quotes, or double those in a cell; --skip-bad leaves such rows out.",
+        ) from error
+    return [cell.strip() for cell in cells]
+
+
+def separator_of(line: str) -> str:
+    """The separator that a first line has most of."""
+    return max(SEPARATORS, key=line.count)
+
+
+def names_columns(cells: Sequence[str]) -> bool:
+    """Whether a first line is a header: no cell of it is a number, and none is empty."""
+    return all(cell and number(cell) is None for cell in cells)
+
+
+def wrong_width(place: str, *, wanted: int, got: int) -> InputError:
+    """The error for a row with more or fewer cells than there are columns."""
+    return InputError(
+        "GR-ROWS-004",
+        where=place,
+        wanted=f"{wanted} cells, one for each column",
+        got=str(got),
+        remedy="Mend the row; --skip-bad leaves such rows out and counts them.",
+    )
+
+
+def read_table(path: Path, *, skip_bad: bool = False) -> Table:
+    """The rows of a file: see ``table_of``; InputError as well where it is no text that can be read."""
+    return table_of(read_lines(path), where=str(path), skip_bad=skip_bad)
+
+
+def table_of(lines: Iterable[str], *, where: str, skip_bad: bool = False) -> Table:
+    """The rows in the lines of a text; columns without a header are called ``column 1``, ``column 2``, ...
+
+    Empty lines are passed over. InputError names the line that has too many or too few cells, or a quote left
+    open (``skip_bad`` leaves such rows out), and a table without rows or with a column named twice.
+    """
+    import polars
+
+    numbered = ((place, line) for place, line in enumerate(lines, start=1) if line.strip(BLANK))
+    first_line, first = next(numbered, (0, ""))
+    if not first:
+        raise InputError(
+            "GR-ROWS-001",
+            where=where,
+            wanted="a table, a row a line",
+            got="an empty file",
+            remedy="Check the path, or export the table again.",
+        )
+    separator = separator_of(first)
+    head = cells_of(first, separator=separator, place=f"{where}, line {first_line}")
+    has_header = names_columns(head)
+    columns = (
+        column_names(head, where=f"{where}, line {first_line}")
+        if has_header
+        else tuple(f"column {place}" for place in range(1, len(head) + 1))
+    )
+    content, kept, faults = io.BytesIO(), list[int](), list[InputError]()
+    for place, line in numbered if has_header else chain([(first_line, first)], numbered):
+        try:
+            _refuse_wrong(line, separator=separator, width=len(columns), place=f"{where}, line {place}")
+        except InputError as fault:
+            if not skip_bad:
+                raise
+            faults.append(fault)
+            continue
+        content.write(f"{line}\n".encode())
+        kept.append(place)
+    if not kept:
+        raise InputError(
+            "GR-ROWS-002",
+            where=where,
+            wanted="rows below the names of the columns",
+            got=f"none but {len(faults)} bad ones" if faults else "none",
+            remedy="Export the table again, with its rows.",
+        )
+    frame = polars.read_csv(
+        io.BytesIO(content.getvalue()),
+        has_header=False,
+        new_columns=list(columns),
+        separator=separator,
+        infer_schema=False,
+    )
+    assert frame.shape == (len(kept), len(columns)), f"{frame.shape} is not {(len(kept), len(columns))}"
+    trimmed = frame.with_columns(polars.all().fill_null("").str.strip_chars())
+    return Table(columns, trimmed, ((where, np.array(kept)),), tuple(faults))
+
+
+def _refuse_wrong(line: str, *, separator: str, width: int, place: str) -> None:
+    """Raise InputError for a row that has another number of cells; quotes are rare, and slower to read."""
+    found = (
+        len(cells_of(line, separator=separator, place=place)) if '"' in line else line.count(separator) + 1
+    )
+    if found != width:
+        raise wrong_width(place, wanted=width, got=found)
+
+
+def column_names(head: Sequence[str], *, where: str) -> tuple[str, ...]:
+    """The names in a header; InputError where two columns have one name."""
+    names = list[str]()
+    for place, name in enumerate(head, start=1):
+        if name in names and name not in TWINS:
+            raise InputError(
+                "GR-ROWS-003",
+                where=where,
+                wanted="a name for each column, none twice",
+                got=f"{name!r} as columns {names.index(name) + 1} and {place}",
+                remedy="Rename one of them, or remove it.",
+            )
+        names.append(f"{name} (again)" if name in names else name)
+    return tuple(names)
+
+
+def joined(tables: Sequence[Table]) -> Table:
+    """Tables of the same columns as one; InputError names the file whose columns differ from the first's."""
+    import polars
+
+    first = tables[0]
+    for table in tables[1:]:
+        if table.columns != first.columns:
+            raise InputError(
+                "GR-ROWS-006",
+                where=table.origins[0][0],
+                wanted=f"the {len(first.columns)} columns of {first.origins[0][0]}, in their order",
+                got=_difference(first.columns, table.columns),
+                remedy="Give the tables the same columns, or keep them in folders of their own.",
+            )
+    return Table(
+        first.columns,
+        polars.concat([table.cells for table in tables]),
+        tuple(origin for table in tables for origin in table.origins),
+        tuple(fault for table in tables for fault in table.faults),
+    )
+
+
+def _difference(wanted: tuple[str, ...], got: tuple[str, ...]) -> str:
+    """How one list of columns differs from another, in a few words."""
+    lacking = [name for name in wanted if name not in got]
+    added = [name for name in got if name not in wanted]
+    if lacking:
+        return f"{len(got)} without {lacking[0]!r}"
+    return f"{len(got)} with {added[0]!r}" if added else "another order"

@@ -1,0 +1,252 @@
+"""Speech recognition: text from sound. Headline: word error rate over the whole test split.
+
+The loss is CTC's, summed over utterances and counted in letters (tokens).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor, nn
+
+from gradus.data.characters import Spelling
+from gradus.data.ngrams import Ngrams
+from gradus.data.ragged import BucketBatches, padded
+from gradus.data.sound_augment import augment_sounds, gaps
+from gradus.data.sound_sets import Clips
+from gradus.data.spectra import Spectra
+from gradus.engine.job import Deployable, Headline, Job, Panel, Split, supervised
+from gradus.engine.loss import Loss
+from gradus.engine.optim import Optim
+from gradus.engine.run import Batch, Run
+from gradus.jobs.speech.answer import Transcript
+from gradus.jobs.speech.baseline import nearest_baseline
+from gradus.jobs.speech.config import MODELS, Config, DecodeConfig
+from gradus.jobs.speech.data import SpokenSplits, read_input, survey
+from gradus.jobs.speech.examine import examine
+from gradus.jobs.speech.panels import Heard, panels
+from gradus.jobs.speech.recipes import RECIPES
+from gradus.layers.ctc import ctc_loss_sum, greedy, prefix_beam
+from gradus.metrics.transcripts import TranscriptScore
+
+EVALUATION_BATCH = 32
+LEAST_LOG_PROB = -10.0  # a token less likely at a step is not tried there
+
+
+class Recogniser(nn.Module):
+    """Log-probabilities of tokens from samples, and how many steps of each sound are real."""
+
+    def __init__(self, spectra: Spectra, net: nn.Module) -> None:
+        super().__init__()
+        self.spectra, self.net = spectra, net
+
+    def forward(self, sound: Float[Tensor, "B S"], sound_length: Int64[Tensor, "B"]) -> dict[str, Tensor]:
+        log_probs, steps = self.net(*self.spectra(sound, sound_length))
+        return {"log_probs": log_probs, "steps": steps}
+
+    def with_gaps(
+        self, batch: Batch, frames_left: Bool[Tensor, "B T"], bands_left: Bool[Tensor, "B M"]
+    ) -> tuple[Float[Tensor, "B t V"], Int64[Tensor, "B"]]:
+        """The same for training, with frames and bands taken out: zero is the mean of each band."""
+        frames, count = self.spectra(batch["sound"], batch["sound_length"])
+        return self.net(frames * frames_left[:, :, None] * bands_left[:, None, :], count)
+
+
+class Decoder:
+    """Text from log-probabilities, by the likeliest tokens or by a search."""
+
+    def __init__(self, config: DecodeConfig, *, spelling: Spelling, language: Ngrams | None) -> None:
+        self.config, self.spelling, self.language = config, spelling, language
+
+    def best_path(self, output: dict[str, Tensor]) -> list[str]:
+        """The text of the likeliest token at each step."""
+        return [self.spelling.decode(tokens) for tokens in greedy(output["log_probs"], output["steps"])]
+
+    def __call__(self, output: dict[str, Tensor]) -> list[str]:
+        """The text of each utterance, as the config wants it found."""
+        if not self.config.beam:
+            return self.best_path(output)
+        texts = []
+        for log_probs, steps in zip(output["log_probs"], output["steps"].tolist(), strict=True):
+            found = prefix_beam(
+                log_probs[:steps],
+                beam=self.config.beam,
+                next_log_probs=self.language.next_log_probs if self.language else None,
+                weight=self.config.weight,
+                bonus=self.config.bonus,
+                least_log_prob=LEAST_LOG_PROB,
+            )
+            texts.append(self.spelling.decode(found[0][0]))
+        return texts
+
+
+@dataclass
+class Parts:
+    """The state of a run: the recogniser, its optimizer, where the training batches are, and the decoder."""
+
+    model: Recogniser
+    optim: Optim
+    train: BucketBatches
+    splits: SpokenSplits
+    decoder: Decoder
+
+
+def build(config: Config, run: Run) -> Parts:
+    """Read nothing that the plan knows: a run that is opened to predict needs no data."""
+    about = run.decide(
+        "data",
+        lambda: survey(
+            config.data,
+            features=config.features,
+            strides=config.model.strides,
+            augment=config.augment,
+            merges=config.merges,
+        ),
+        "measured on the training split",
+    )
+    splits = SpokenSplits(config.data, about=about, device=run.device)
+    spectra = Spectra(
+        config.features, rate_hz=config.data.rate_hz, mean=about["mean"], deviation=about["deviation"]
+    )
+    make = MODELS[type(config.model)]
+    net = make(config.model, bands=spectra.width, num_tokens=len(splits.spelling.tokens))
+    model = run.place(Recogniser(spectra, net))
+    language = None
+    if config.decode.order:
+        plan = run.decide(
+            "language_model",
+            lambda: count_language(splits, order=config.decode.order),
+            "counted on the training transcripts",
+        )
+        language = Ngrams.of_plan(plan)
+    return Parts(
+        model=model,
+        optim=Optim(net, config.train),
+        train=BucketBatches(splits.columns, batch=config.train.batch, seed=config.train.seed),
+        splits=splits,
+        decoder=Decoder(config.decode, spelling=splits.spelling, language=language),
+    )
+
+
+def count_language(splits: SpokenSplits, *, order: int) -> dict[str, object]:
+    """The n-grams of the training transcripts, as the plan keeps them."""
+    clips = splits.clips("train")
+    assert clips is not None
+    texts = splits.spelling.encode(clips.texts)
+    return Ngrams.fit(texts, order=order, num_tokens=len(splits.spelling.tokens)).to_plan()
+
+
+def stream(config: Config, parts: Parts, run: Run) -> Iterator[Batch]:
+    """Augmented batches without end, with the gaps that training hears through."""
+    spectra = parts.model.spectra
+    while True:
+        batch = parts.train.next_batch()
+        rng = run.rng("augment")
+        sound, length = augment_sounds(batch["sound"], batch["sound_length"], config.augment, generator=rng)
+        frames_left, bands_left = gaps(
+            spectra.count(length),
+            config.augment,
+            num_frames=int(spectra.count(length).max()),
+            num_bands=spectra.width,
+            generator=rng,
+        )
+        yield {
+            "sound": sound,
+            "sound_length": length,
+            "mask": torch.arange(sound.shape[1], device=sound.device) < length[:, None],
+            "text": batch["text"],
+            "text_length": batch["text_length"],
+            "frames_left": frames_left,
+            "bands_left": bands_left,
+        }
+
+
+def loss(config: Config, parts: Parts, batch: Batch) -> Loss:
+    """CTC's negative log-likelihood, by the letter."""
+    log_probs, steps = parts.model.with_gaps(batch, batch["frames_left"], batch["bands_left"])
+    total, count = ctc_loss_sum(log_probs, steps, batch["text"], batch["text_length"])
+    return Loss(total, count)
+
+
+def evaluate(config: Config, parts: Parts, run: Run, split: Split) -> dict[str, float]:
+    """Error rates over a whole split, and the letters in it that training never saw."""
+    clips = parts.splits.clips(split)
+    if clips is None:
+        return {}
+    heard = hear(parts, clips)
+    scores = heard.score().compute()
+    if config.decode.beam:
+        score = TranscriptScore()
+        score.update(clips.texts, heard.best_paths)
+        scores["wer_best_path"] = score.words.rate
+    return scores | {"unseen_letters": float(sum(parts.splits.spelling.unknown(clips.texts).values()))}
+
+
+def hear(parts: Parts, clips: Clips) -> Heard:
+    """What the model hears in each clip; clips of about one length are computed together."""
+    order = clips.sounds.lengths.argsort(stable=True)
+    texts, best_paths = [""] * len(clips), [""] * len(clips)
+    device = parts.splits.device
+    for places in order.split(EVALUATION_BATCH):
+        batch = padded({"sound": clips.sounds}, places)
+        with torch.no_grad():
+            output = parts.model(batch["sound"].to(device), batch["sound_length"].to(device))
+        decoded = zip(places.tolist(), parts.decoder(output), parts.decoder.best_path(output), strict=True)
+        for place, text, best_path in decoded:
+            texts[place], best_paths[place] = text, best_path
+    return Heard(clips, texts, best_paths)
+
+
+def baseline(config: Config, parts: Parts) -> dict[str, float]:
+    """The transcript of the training recording that sounds most alike, and the most frequent one."""
+    train, test = parts.splits.clips("train"), parts.splits.clips("test")
+    assert train is not None
+    assert test is not None
+    return nearest_baseline(train, test, rate_hz=config.data.rate_hz)
+
+
+def deploy(config: Config, parts: Parts) -> Deployable:
+    """The recogniser; its input is one channel of any length at the training rate."""
+    device, rate_hz = parts.splits.device, config.data.rate_hz
+    length = rate_hz  # a second
+    sound = torch.rand(2, length, generator=torch.Generator().manual_seed(0)) - 0.5
+
+    def answer(output: dict[str, Tensor], raw: object) -> Transcript:
+        return Transcript.of(output, decode=parts.decoder, raw=raw, rate_hz=rate_hz)
+
+    return Deployable(
+        module=parts.model,
+        example={
+            "sound": sound.to(device),
+            "sound_length": torch.tensor([length, length * 3 // 4], device=device),
+        },
+        axes={"sound": {0: "batch", 1: "samples"}, "sound_length": {0: "batch"}},
+        read=lambda raw: {
+            name: tensor.to(device) for name, tensor in read_input(raw, rate_hz=rate_hz).items()
+        },
+        answer=answer,
+    )
+
+
+def show(config: Config, parts: Parts, run: Run) -> list[Panel]:
+    """What was said and heard, confusions, the worst clips, a training batch, and streaming."""
+    with run.aside("report"):
+        clips = parts.splits.clips("test")
+        assert clips is not None
+        return panels(config, parts, hear(parts, clips), batch=next(stream(config, parts, run)))
+
+
+JOB = Job(
+    name="speech",
+    headline=Headline("wer", higher=False),
+    recipes=RECIPES,
+    build=build,
+    stream=stream,
+    step=supervised(loss),
+    evaluate=evaluate,
+    baseline=baseline,
+    deploy=deploy,
+    panels=show,
+    examine=examine,
+)

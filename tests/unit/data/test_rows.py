@@ -1,0 +1,153 @@
+"""Tables of rows: what is read, what a cell is, and what is refused."""
+
+import gzip
+import math
+
+import numpy as np
+import polars
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gradus.core.errors import InputError
+from gradus.data.rows import cells_of, joined, number, read_table, separator_of, table_of
+
+LINES = ["size,kind,label", "1.5,a,normal", " 2 , b ,attack", "", ",,", "-3e2,a,normal"]
+
+
+def test_a_table_is_columns_of_trimmed_texts_with_the_lines_they_came_from():
+    table = table_of(LINES, where="t.csv")
+    assert table.columns == ("size", "kind", "label")
+    assert table.texts("kind").tolist() == ["a", "b", "a"]
+    values, is_text = table.numbers("size")
+    assert values.tolist() == [1.5, 2.0, -300.0]
+    assert not is_text.any()
+    assert [table.place(row) for row in range(3)] == ["t.csv, line 2", "t.csv, line 3", "t.csv, line 6"]
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_file_is_read_with_its_separator_packed_or_not(tmp_path, separator, packed):
+    content = "\ufeff" + "\r\n".join(line.replace(",", separator) for line in LINES)
+    path = tmp_path / ("t.csv.gz" if packed else "t.csv")
+    path.write_bytes(gzip.compress(content.encode()) if packed else content.encode())
+    assert read_table(path).cells.equals(table_of(LINES, where="t").cells)
+
+
+def test_a_first_line_with_a_number_in_it_is_a_row():
+    table = table_of(["0,tcp,http", "1,udp,dns"], where="t")
+    assert table.columns == ("column 1", "column 2", "column 3")
+    assert table.texts("column 2").tolist() == ["tcp", "udp"]
+    assert table.place(0) == "t, line 1"
+
+
+def test_quotes_keep_separators_in_a_cell():
+    table = table_of(["a,b", '"x, y",1', '"say ""hi""",2'], where="t")
+    assert table.texts("a").tolist() == ["x, y", 'say "hi"']
+    assert cells_of('1,"a,b", c', separator=",", place="t") == ["1", "a,b", "c"]
+
+
+cell = st.text(alphabet="ab1.-\"';é ,", max_size=5)
+
+
+@given(st.lists(st.tuples(cell, cell), min_size=1, max_size=6))
+@settings(max_examples=80, deadline=None)
+def test_any_cells_come_back_from_quotes(rows):
+    def quoted(text):
+        return '"' + text.replace('"', '""') + '"'
+
+    lines = ["first,second", *(",".join(map(quoted, row)) for row in rows)]
+    table = table_of(lines, where="t")
+    assert table.texts("first").tolist() == [first.strip() for first, _ in rows]
+    assert table.texts("second").tolist() == [second.strip() for _, second in rows]
+
+
+@given(st.text(alphabet="0123456789+-.eE_xinfatyNA ?/", max_size=7))
+@settings(max_examples=300, deadline=None)
+def test_a_column_reads_a_cell_as_the_cell_alone_is_read(text):
+    values, is_text = table_of(["name,value", f'x,"{text}"'], where="t").numbers("value")
+    alone = number(text)
+    assert is_text[0] == (alone is None)
+    np.testing.assert_array_equal(values[0], math.nan if alone is None else alone)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("1e3", 1000.0), ("Infinity", math.inf), ("-inf", -math.inf), ("1e999", math.inf), (".5", 0.5)],
+)
+def test_numbers(text, value):
+    assert number(text) == value
+
+
+@pytest.mark.parametrize("text", ["", " ", "NaN", "NA", "null", "None", "?"])
+def test_missing_numbers(text):
+    assert math.isnan(number(text))
+
+
+@pytest.mark.parametrize("text", ["1_000", "0x10", "1,5", "abc", "\u0661", "--1", "1e"])
+def test_texts_that_are_no_numbers(text):
+    assert number(text) is None
+
+
+@pytest.mark.parametrize(
+    ("lines", "code", "where"),
+    [
+        ([], "GR-ROWS-001", "t:"),
+        (["", " ,, "], "GR-ROWS-001", "t:"),
+        (["a,b"], "GR-ROWS-002", "t:"),
+        (["a,a", "1,2"], "GR-ROWS-003", "line 1"),
+        (["a,b", "1,2", "", "1"], "GR-ROWS-004", "line 4"),
+        (["a,b", "1,2,3"], "GR-ROWS-004", "line 2"),
+        (["a,b", '1,"2'], "GR-ROWS-005", "line 2"),
+    ],
+)
+def test_what_is_no_table_is_refused_by_its_line(lines, code, where):
+    with pytest.raises(InputError, match=where) as error:
+        table_of(lines, where="t")
+    assert error.value.code == code
+
+
+def test_bad_rows_are_left_out_and_told():
+    table = table_of(["a,b", "1,2", "1", '3,"4', "5,6"], where="t", skip_bad=True)
+    assert table.texts("a").tolist() == ["1", "5"]
+    assert [fault.where for fault in table.faults] == ["t, line 3", "t, line 4"]
+    assert table.place(1) == "t, line 5"
+
+
+def test_the_column_that_cicids_names_twice_is_let_through():
+    table = table_of([" Fwd Header Length, Fwd Header Length", "1,2"], where="t")
+    assert table.columns == ("Fwd Header Length", "Fwd Header Length (again)")
+
+
+def test_joined_tables_keep_the_places_of_their_rows():
+    one, two = (
+        table_of(["a,b", *(f"{i},x" for i in range(n))], where=name) for name, n in (("1", 3), ("2", 2))
+    )
+    both = joined([one, two])
+    assert both.bounds == [0, 3, 5]
+    assert [both.place(row) for row in (2, 3, 4)] == ["1, line 4", "2, line 2", "2, line 3"]
+    kept = both.select(np.array([True, False, True, False, True]), faults=())
+    assert [kept.place(row) for row in range(3)] == ["1, line 2", "1, line 4", "2, line 3"]
+    assert kept.texts("a").tolist() == ["0", "2", "1"]
+
+
+@pytest.mark.parametrize(
+    ("header", "got"), [("a,c", "'b'"), ("b,a", "another order"), ("a,b,c", "3 with 'c'")]
+)
+def test_tables_of_different_columns_are_not_joined(header, got):
+    row = ",".join("1" for _ in header.split(","))
+    tables = [table_of(["a,b", "1,2"], where="1"), table_of([header, row], where="2")]
+    with pytest.raises(InputError, match=got) as error:
+        joined(tables)
+    assert error.value.code == "GR-ROWS-006"
+
+
+def test_the_separator_is_the_one_that_a_line_has_most_of():
+    assert [separator_of(line) for line in ("a,b;c,d", "a;b", "a\tb\tc,d", "alone")] == [",", ";", "\t", ","]
+
+
+def test_nsl_kdd_is_read_whole(real_data):
+    table = read_table(real_data / "nsl_kdd" / "KDDTest+.txt.gz")
+    assert (len(table), len(table.columns)) == (22544, 43)
+    assert isinstance(table.cells, polars.DataFrame)
+    assert (table.texts("column 42") == "normal").sum() == 9711

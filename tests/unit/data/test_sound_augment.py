@@ -1,0 +1,142 @@
+"""Changes to sounds: tones whose pitch and length are known, noise that is measured, counted gaps."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gradus.data.sound_augment import (
+    SoundAugmentConfig,
+    at_speed,
+    augment_sounds,
+    gaps,
+    pitch_shift,
+    tilted,
+    time_stretch,
+    with_noise,
+)
+from tests.unit.data.made_sounds import tone
+
+RATE = 8000
+
+
+def sine(hertz, seconds=0.5):
+    return torch.tensor(tone(seconds, hertz=hertz)).float()
+
+
+def pitch_of(sound):
+    """The loudest frequency in the middle of a sound, in Hz."""
+    middle = sound[len(sound) // 4 : -len(sound) // 4]
+    spectrum = torch.fft.rfft(middle * torch.hann_window(len(middle)), n=2**16).abs()
+    return spectrum.argmax().item() * RATE / 2**16
+
+
+def rng(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("factor", [0.8, 0.9, 1.0, 1.1, 1.25])
+def test_speed_moves_length_and_pitch_together(factor):
+    made = at_speed(sine(500), factor)
+    assert len(made) == pytest.approx(4000 / factor, abs=1)
+    assert pitch_of(made) == pytest.approx(500 * factor, rel=0.01)
+
+
+@pytest.mark.parametrize("tempo", [0.7, 0.95, 1.0, 1.3])
+def test_stretching_moves_the_length_alone(tempo):
+    made = time_stretch(sine(500), tempo)
+    assert len(made) == round(4000 / tempo)
+    assert pitch_of(made) == pytest.approx(500, rel=0.01)
+    middle = made[len(made) // 4 : -len(made) // 4]
+    assert middle.square().mean().sqrt() == pytest.approx(0.5 / math.sqrt(2), rel=0.1)
+
+
+def test_a_tempo_of_one_gives_the_sound_back():
+    sound = torch.randn(3000, generator=rng()) * 0.1
+    torch.testing.assert_close(time_stretch(sound, 1.0)[200:-200], sound[200:-200], atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("semitones", [-4, -1, 0, 3])
+def test_shifting_moves_the_pitch_alone(semitones):
+    made = pitch_shift(sine(500), semitones)
+    assert len(made) == 4000
+    assert pitch_of(made) == pytest.approx(500 * 2 ** (semitones / 12), rel=0.015)
+
+
+@pytest.mark.parametrize("share", [-0.6, 0.0, 0.6])
+def test_a_tilt_weighs_frequencies_as_its_formula_says(share):
+    """|1 + share exp(-i w)| is the gain at the angular frequency w."""
+    for hertz in (100, 2000, 3900):
+        made, wave = tilted(sine(hertz), share), 2 * math.pi * hertz / RATE
+        gain = math.hypot(1 + share * math.cos(wave), share * math.sin(wave))
+        ratio = made[100:-100].square().mean().sqrt() / sine(hertz)[100:-100].square().mean().sqrt()
+        assert ratio == pytest.approx(gain, rel=0.01)
+
+
+@pytest.mark.parametrize("snr_db", [0.0, 10.0, 30.0])
+def test_noise_has_the_power_that_was_asked_for(snr_db):
+    sound = sine(500, seconds=4)
+    added = with_noise(sound, snr_db, generator=rng()) - sound
+    ratio = 10 * math.log10(sound.square().mean() / added.square().mean())
+    assert ratio == pytest.approx(snr_db, abs=0.3)
+    assert bool((with_noise(torch.zeros(50), snr_db, generator=rng()) == 0).all())
+
+
+EVERYTHING = SoundAugmentConfig(
+    speed=(0.9, 1.0, 1.1),
+    stretch=(0.9, 1.1),
+    pitch_semitones=2,
+    cut_share=0.1,
+    tilt=0.5,
+    gain_db=6,
+    noise_share=0.5,
+)
+
+
+@given(st.lists(st.integers(1, 900), min_size=1, max_size=4), st.integers(0, 99))
+@settings(max_examples=20, deadline=None)
+def test_a_batch_keeps_its_rows_apart_and_its_padding_silent(lengths, seed):
+    sound = torch.randn(len(lengths), max(lengths), generator=rng(seed))
+    count = torch.tensor(lengths)
+    made, length = augment_sounds(sound, count, EVERYTHING, generator=rng(seed))
+    again, _ = augment_sounds(sound, count, EVERYTHING, generator=rng(seed))
+    assert torch.equal(made, again)
+    assert made.isfinite().all()
+    for row, (before, after) in enumerate(zip(lengths, length.tolist(), strict=True)):
+        assert before / EVERYTHING.fastest - 2 <= after <= before / 0.81 + 2
+        assert bool((made[row, after:] == 0).all())
+
+
+def test_nothing_is_done_by_default():
+    sound = torch.randn(2, 50, generator=rng())
+    made, length = augment_sounds(sound, torch.tensor([50, 50]), SoundAugmentConfig(), generator=rng())
+    assert torch.equal(made, sound)
+    assert length.tolist() == [50, 50]
+    left = gaps(torch.tensor([5, 9]), SoundAugmentConfig(), num_frames=9, num_bands=4, generator=rng())
+    assert all(bool(one.all()) for one in left)
+
+
+def test_cuts_take_from_both_ends_and_no_more_than_their_share():
+    sound = torch.arange(1.0, 101.0).expand(300, 100)
+    config = SoundAugmentConfig(cut_share=0.2)
+    made, length = augment_sounds(sound, torch.full((300,), 100), config, generator=rng())
+    first, last = made[:, 0], made[torch.arange(300), length - 1]
+    assert sorted(set(first.tolist())) == list(range(1, 22))
+    assert sorted(set(last.tolist())) == list(range(80, 101))
+    assert torch.equal(length, (last - first + 1).long())
+    assert config.fastest == pytest.approx(1 / 0.6)
+
+
+def test_gaps_are_as_many_and_as_wide_as_was_asked():
+    config = SoundAugmentConfig(time_masks=1, time_mask_share=0.25, band_masks=1, band_mask_width=3)
+    count = torch.full((500,), 40)
+    frames, bands = gaps(count, config, num_frames=60, num_bands=8, generator=rng())
+    hidden = (~frames).sum(1)
+    assert hidden.max() == 10
+    assert hidden.float().mean() == pytest.approx(5, abs=0.5)
+    assert bool(frames[:, 40:].all())
+    edges = (frames[:, 1:] != frames[:, :-1]).sum(1)
+    assert edges.max() <= 2  # one gap each
+    assert (~bands).sum(1).unique().tolist() == [0, 1, 2, 3]

@@ -1,0 +1,150 @@
+"""Spectra against Fourier sums and cosines written out, against librosa if it is there, and padding."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gradus.core.errors import UsageError
+from gradus.data.spectra import (
+    FLOOR,
+    Spectra,
+    SpectraConfig,
+    cosine_rows,
+    hz_of_mel,
+    mel_filters,
+    mel_of_hz,
+    over_utterances,
+)
+
+RATE = 2000
+SMALL = SpectraConfig(bands=6, window_seconds=0.03, hop_seconds=0.01)
+
+
+def noise(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed)) * 0.1
+
+
+def written_out(samples, config, rate_hz):
+    """Log-mel bands of one sound: windows, Fourier sums and triangles in plain numpy."""
+    size, hop = round(config.window_seconds * rate_hz), round(config.hop_seconds * rate_hz)
+    points = 2 ** math.ceil(math.log2(size))
+    window = np.zeros(points)
+    start = (points - size) // 2
+    window[start : start + size] = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)
+    padded = np.pad(np.asarray(samples, dtype=np.float64), points // 2)
+    turns = np.exp(-2j * np.pi * np.outer(np.arange(points // 2 + 1), np.arange(points)) / points)
+    corners = hz_of_mel(torch.linspace(0, mel_of_hz(rate_hz / 2), config.bands + 2).double()).numpy()
+    rows = []
+    for frame in range(1 + len(samples) // hop):
+        power = np.abs(turns @ (padded[frame * hop : frame * hop + points] * window)) ** 2
+        row = []
+        for low, middle, high in zip(corners, corners[1:], corners[2:], strict=False):
+            total = 0.0
+            for place, value in enumerate(power):
+                hertz = place * rate_hz / points
+                rise, fall = (hertz - low) / (middle - low), (high - hertz) / (high - middle)
+                total += value * max(0.0, min(rise, fall)) * 2 / (high - low)
+            row.append(math.log(max(total, FLOOR)))
+        rows.append(row)
+    return np.array(rows)
+
+
+def test_log_mel_is_its_definition():
+    sound = noise(1, 300)
+    frames, count = Spectra(SMALL, rate_hz=RATE)(sound, torch.tensor([300]))
+    assert count.tolist() == [16]
+    np.testing.assert_allclose(frames[0].numpy(), written_out(sound[0].numpy(), SMALL, RATE), atol=1e-4)
+
+
+def test_the_cepstrum_is_cosines_of_the_bands():
+    config = SpectraConfig(form="mfcc", bands=6, coefficients=4, window_seconds=0.03)
+    sound = noise(1, 300)
+    bands = Spectra(SMALL, rate_hz=RATE)(sound, torch.tensor([300]))[0][0].double()
+    found = Spectra(config, rate_hz=RATE)(sound, torch.tensor([300]))[0][0]
+    for k in range(4):
+        scale = math.sqrt((1 if k == 0 else 2) / 6)
+        wanted = sum(scale * math.cos(math.pi / 6 * (m + 0.5) * k) * bands[:, m] for m in range(6))
+        torch.testing.assert_close(found[:, k].double(), wanted, atol=1e-4, rtol=1e-4)
+
+
+def test_cosines_are_orthonormal():
+    rows = cosine_rows(8, count=20)
+    torch.testing.assert_close(rows @ rows.T, torch.eye(8), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 16000, 22050])
+def test_librosa_gives_the_same(rate_hz):
+    librosa = pytest.importorskip("librosa")
+    config = SpectraConfig()
+    sound = noise(1, rate_hz)
+    made = Spectra(config, rate_hz=rate_hz)
+    given = {
+        "sr": rate_hz,
+        "n_fft": made.num_samples,
+        "hop_length": made.hop,
+        "win_length": made.window_samples,
+        "n_mels": 40,
+        "pad_mode": "constant",
+    }
+    theirs = np.log(np.maximum(librosa.feature.melspectrogram(y=sound[0].numpy(), **given), FLOOR))
+    ours = made(sound, torch.tensor([rate_hz]))[0][0].T.numpy()
+    np.testing.assert_allclose(ours, theirs, atol=1e-4)
+    cepstrum = Spectra(SpectraConfig(form="mfcc"), rate_hz=rate_hz)(sound, torch.tensor([rate_hz]))[0][0]
+    np.testing.assert_allclose(cepstrum.T.numpy(), librosa.feature.mfcc(S=theirs, n_mfcc=13), atol=1e-4)
+
+
+def test_filters_have_an_area_and_cover_what_is_between():
+    filters = mel_filters(8000, num_samples=1024, bands=20)
+    area = filters.sum(dim=1) * 8000 / 1024
+    torch.testing.assert_close(area[5:], torch.ones(15), atol=0.05, rtol=0)
+    assert bool((filters >= 0).all())
+
+
+def test_the_scale_goes_there_and_back():
+    hertz = torch.tensor([0.0, 440.0, 1000.0, 3999.0], dtype=torch.float64)
+    mel = torch.tensor([mel_of_hz(value) for value in hertz.tolist()], dtype=torch.float64)
+    torch.testing.assert_close(hz_of_mel(mel), hertz)
+    assert mel_of_hz(1000.0) == pytest.approx(15)
+
+
+@given(st.lists(st.integers(1, 400), min_size=1, max_size=4), st.sampled_from(["training", "utterance"]))
+@settings(max_examples=25, deadline=None)
+def test_neither_padding_nor_neighbours_change_a_frame(lengths, normalise):
+    config = SpectraConfig(bands=6, window_seconds=0.03, normalise=normalise)
+    spectra = Spectra(config, rate_hz=RATE, mean=[-3.0] * 6, deviation=[2.0] * 6)
+    sound = noise(len(lengths), max(lengths) + 50)
+    frames, count = spectra(sound, torch.tensor(lengths))
+    for row, length in enumerate(lengths):
+        alone, _ = spectra(sound[row : row + 1, :length], torch.tensor([length]))
+        assert count[row] == alone.shape[1] == 1 + length // 20
+        torch.testing.assert_close(frames[row, : count[row]], alone[0], atol=1e-4, rtol=1e-4)
+        assert bool((frames[row, count[row] :] == 0).all())
+
+
+def test_each_utterance_is_normalised_by_its_own_frames():
+    frames = noise(2, 9, 3) * 5 + 7
+    mask = torch.arange(9) < torch.tensor([[9], [4]])
+    made = over_utterances(frames, mask)
+    for row, count in enumerate((9, 4)):
+        torch.testing.assert_close(made[row, :count].mean(0), torch.zeros(3), atol=1e-5, rtol=0)
+        torch.testing.assert_close(made[row, :count].square().mean(0), torch.ones(3), atol=1e-3, rtol=0)
+    assert bool((made[1, 4:] == 0).all())
+
+
+def test_bands_that_hear_nothing_are_refused():
+    with pytest.raises(UsageError, match="GR-SOUND-022"):
+        Spectra(SpectraConfig(bands=200), rate_hz=8000)
+    with pytest.raises(UsageError, match="GR-SOUND-022"):
+        Spectra(SpectraConfig(form="mfcc", bands=6, coefficients=9), rate_hz=8000)
+
+
+def test_half_precision_does_not_reach_the_spectrum():
+    sound = noise(1, 300)
+    spectra = Spectra(SMALL, rate_hz=RATE)
+    plain = spectra.frames(sound)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(spectra.frames(sound), plain)

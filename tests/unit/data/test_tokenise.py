@@ -1,0 +1,93 @@
+"""Words, pieces of words, and the vocabulary."""
+
+import json
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gradus.core.errors import UsageError
+from gradus.data.tokenise import (
+    SubwordsConfig,
+    Words,
+    WordsConfig,
+    fit_tokeniser,
+    split_words,
+    tokeniser_of,
+)
+from gradus.data.vocabulary import PADDING, SPECIAL, UNKNOWN, Vocabulary
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("It's great, isn't it?!", ["It", "'s", "great", ",", "is", "n't", "it", "?", "!"]),
+        ("can't won't", ["ca", "n't", "wo", "n't"]),
+        ("it 's n't so", ["it", "'s", "n't", "so"]),
+        ("a well-made 3.5 star film...", ["a", "well-made", "3.5", "star", "film", "..."]),
+        ("@jet :) #fail :-(", ["@jet", ":)", "#fail", ":-("]),
+        ("  \n", []),
+        ("déjà 很好", ["déjà", "很好"]),
+    ],
+)
+def test_words_are_cut_as_the_treebank_cuts_them(text, words):
+    assert split_words(text) == words
+
+
+@given(st.text())
+def test_words_hold_no_space_and_stand_in_order(text):
+    rest = text
+    for word in split_words(text):
+        assert not any(map(str.isspace, word))
+        before, found, rest = rest.partition(word)
+        assert found
+        assert not any(map(str.isalnum, before))
+
+
+def test_a_vocabulary_goes_by_frequency_then_alphabet():
+    texts = [["b", "a", "c"], ["c", "b", "d"], ["c"], [SPECIAL[1]]]
+    assert Vocabulary.fit(texts).words == [*SPECIAL, "c", "b", "a", "d"]
+    assert Vocabulary.fit(texts, min_count=2).words == [*SPECIAL, "c", "b"]
+    assert Vocabulary.fit(texts, most=1).words == [*SPECIAL, "c"]
+
+
+def test_unknown_words_and_empty_texts_have_a_number():
+    made = Vocabulary.fit([["a"]])
+    assert made.encode(["a", "z"]) == [2, UNKNOWN]
+    assert made.encode([]) == [UNKNOWN]
+    assert PADDING == 0
+
+
+def test_words_come_back_from_json():
+    made = fit_tokeniser(["a good film", "a bad film"], WordsConfig(min_count=2))
+    again = tokeniser_of(json.loads(json.dumps(made.to_json())))
+    assert again.encode("a good film") == made.encode("a good film") == [2, UNKNOWN, 3]
+    assert again.tokens("a good film") == ["a", "good", "film"]
+
+
+@pytest.mark.parametrize("algorithm", ["bpe", "wordpiece"])
+def test_pieces_of_words_know_every_word(algorithm):
+    pytest.importorskip("tokenizers")
+    texts = ["the lowest price is the lower price", "newer and wider and lower"] * 4
+    made = fit_tokeniser(texts, SubwordsConfig(algorithm=algorithm, size=60))
+    again = tokeniser_of(json.loads(json.dumps(made.to_json())))
+    assert made.vocabulary.words[:2] == list(SPECIAL)
+    assert len(made.vocabulary) <= 60
+    numbers = made.encode("lowest newest")
+    assert UNKNOWN not in numbers
+    assert [made.vocabulary.words[number] for number in numbers] == made.tokens("lowest newest")
+    assert again.encode("lowest newest") == numbers
+    assert made.encode("") == [UNKNOWN]
+    assert UNKNOWN in made.encode("北")
+
+
+def test_the_library_that_is_missing_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tokenizers", None)
+    with pytest.raises(UsageError, match="GR-TEXT-021"):
+        fit_tokeniser(["a"], SubwordsConfig())
+
+
+def test_words_have_one_number():
+    with pytest.raises(AssertionError):
+        Words(Vocabulary([*SPECIAL, "a", "a"]))

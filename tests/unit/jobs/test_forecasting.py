@@ -1,0 +1,566 @@
+"""Forecasting: splits, leaks, statistics, covariates, transforms, scores, answers, and the whole contract."""
+
+import json
+import os
+from dataclasses import replace
+
+import numpy as np
+import polars
+import pytest
+import torch
+
+from gradus.core.configs import check, from_json, to_json
+from gradus.core.errors import GradusError
+from gradus.engine import contract, folder
+from gradus.engine.loop import measure
+from gradus.engine.probes import Scratch
+from gradus.jobs.forecasting import JOB
+from gradus.jobs.forecasting.baseline import baseline_of, naive_scores, verdict
+from gradus.jobs.forecasting.config import Config
+from gradus.jobs.forecasting.data import DataConfig, load
+from gradus.jobs.forecasting.examine import examine
+from gradus.jobs.forecasting.job import inputs_of, loss, score_of
+from gradus.jobs.forecasting.recipes import RECIPES
+from gradus.jobs.forecasting.splits import SeriesSplits
+from gradus.jobs.forecasting.survey import survey
+from gradus.layers.heads import GaussianConfig, PointConfig, QuantilesConfig
+from gradus.metrics.diebold_mariano import Comparison
+from gradus.models.nhits import NhitsConfig
+from gradus.models.patch_transformer import PatchTransformerConfig
+from gradus.models.series_linear import SeriesLinearConfig
+from gradus.models.series_recurrent import SeriesRecurrentConfig
+from gradus.models.series_seq2seq import SeriesSeq2seqConfig
+from gradus.models.series_tcn import SeriesTcnConfig
+
+CPU = torch.device("cpu")
+ROWS = 240
+
+
+def smoke(**changes) -> Config:
+    return replace(RECIPES["smoke"]().config, **changes)
+
+
+def scratch(config: Config) -> Scratch:
+    return Scratch(JOB, config, CPU)
+
+
+def splits_of(config: DataConfig) -> SeriesSplits:
+    return SeriesSplits(config, about=survey(config), device=CPU)
+
+
+def prices(tmp_path, *, rows=ROWS, name="prices.csv", **columns):
+    """A table by the day: a price that walks, a volume, a holiday that is known ahead."""
+    rng = np.random.default_rng(0)
+    frame = {
+        "date": np.datetime_as_string(np.arange(rows).astype("datetime64[D]") + 20_000),
+        "price": np.exp(rng.normal(0, 0.02, rows).cumsum()) * 40,
+        "volume": rng.integers(100, 900, rows).astype(float),
+        "holiday": (np.arange(rows) % 7 == 6).astype(float),
+    }
+    polars.DataFrame(frame | columns).write_csv(tmp_path / name)
+    return str(tmp_path / name)
+
+
+def mine(path, **changes):
+    given = {"path": path, "input_steps": 10, "horizon": 3, "targets": ("price",)}
+    return DataConfig(**(given | changes))
+
+
+# -- recipes ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_is_in_range_and_comes_back_from_json(name):
+    config = RECIPES[name]().config
+    check(config)
+    assert from_json(Config, json.loads(json.dumps(to_json(config))), name) == config
+
+
+def test_one_recipe_serves_all_horizons():
+    first = RECIPES["ett_h1_96"]().config
+    for horizon in (192, 336, 720):
+        other = RECIPES[f"ett_h1_{horizon}"]().config
+        assert replace(other, data=replace(other.data, horizon=96)) == first
+
+
+# -- splits, windows, statistics -------------------------------------------------------------------------
+
+
+def test_windows_hold_the_rows_that_they_should(tmp_path):
+    config = mine(prices(tmp_path), past=("volume",), known=("holiday",))
+    series = splits_of(config)
+    frame = polars.read_csv(config.path)
+    starts = series.starts("test")
+    assert starts.tolist() == list(range(192 - 10, 240 - 10 - 3 + 1))
+    batch = series.batch(starts[:2])
+    assert batch["past"].shape == (2, 10, 2)
+    np.testing.assert_allclose(batch["past"][0, :, 0], frame["price"][182:192], rtol=1e-6)
+    np.testing.assert_allclose(batch["past"][1, :, 1], frame["volume"][183:193])
+    np.testing.assert_allclose(batch["future"][0, :, 0], frame["price"][192:195], rtol=1e-6)
+    np.testing.assert_allclose(batch["known"][0, :, 0], frame["holiday"][182:195])
+    assert series.starts("train").tolist() == list(range(168 - 10 - 3 + 1))
+    assert series.starts("validation").tolist() == list(range(168 - 10, 192 - 10 - 3 + 1))
+
+
+def test_statistics_see_the_training_rows_alone(tmp_path):
+    path = prices(tmp_path)
+    about = survey(mine(path, past=("volume",)))
+    frame = polars.read_csv(path)[:168]
+    assert about["mean"] == pytest.approx([frame["price"].mean(), frame["volume"].mean()])
+    assert about["std"] == pytest.approx([frame["price"].std(ddof=0), frame["volume"].std(ddof=0)])
+    changed = polars.read_csv(path).with_columns(
+        polars.when(polars.int_range(ROWS) >= 168).then(9e6).otherwise(polars.col("price")).alias("price")
+    )
+    changed.write_csv(tmp_path / "other.csv")
+    assert survey(mine(str(tmp_path / "other.csv"), past=("volume",))) == about
+
+
+def test_the_naive_error_is_that_of_the_season_in_training(tmp_path):
+    path = prices(tmp_path)
+    price = polars.read_csv(path)["price"][:168].to_numpy()
+    about = survey(mine(path))
+    assert about["season"] == 7
+    assert about["naive_error"] == pytest.approx([np.abs(price[7:] - price[:-7]).mean()])
+
+
+def test_what_is_odd_and_no_fault_is_noted(tmp_path):
+    about = survey(mine(prices(tmp_path, volume=np.ones(ROWS)), past=("volume",)))
+    assert about["notes"] == ["Inputs that never change in training: volume."]
+    assert about["std"][1] == 1.0
+    short = survey(mine(prices(tmp_path, name="short.csv", rows=20), season=30, test=0.2, validation=0.0))
+    assert np.isfinite(short["naive_error"]).all()
+
+
+def test_min_max_puts_training_between_nought_and_one(tmp_path):
+    made = scratch(smoke(data=mine(prices(tmp_path), scale="min_max"), train=replace(smoke().train, batch=8)))
+    starts = made.parts.series.starts("train")
+    batch = made.parts.series.batch(starts)
+    scaled = made.parts.model.scaled(batch["past"], batch["future"])
+    assert 0 <= scaled.min().item() < 0.1
+    assert 0.9 < scaled.max().item() <= 1 + 1e-6
+
+
+def test_folds_roll_the_origin(tmp_path):
+    path = prices(tmp_path)
+    tests, trains = [], []
+    for fold in range(3):
+        series = splits_of(mine(path, folds=3, fold=fold))
+        tests += (series.starts("test") + 10).tolist()
+        trains.append(series.starts("train").tolist()[-1] + 13)
+    assert tests == [*range(192, 206), *range(208, 222), *range(224, 238)]  # 16 rows each, horizon 3
+    assert trains == [168, 184, 200]
+    with pytest.raises(GradusError, match="GR-CONFIG-003"):
+        survey(mine(path, folds=3, fold=3))
+
+
+def test_borders_are_times(tmp_path):
+    frame = polars.read_csv(prices(tmp_path))
+    borders = (frame["date"][100], frame["date"][150])
+    series = splits_of(mine(prices(tmp_path), borders=borders))
+    assert series.starts("validation").tolist() == list(range(90, 138))
+    assert series.starts("test")[0].item() == 140
+    with pytest.raises(GradusError, match="GR-SERIES-046"):
+        survey(mine(prices(tmp_path), borders=("soon", "later")))
+
+
+def test_many_series_share_a_model_and_no_window(tmp_path):
+    days = np.datetime_as_string(np.arange(80).astype("datetime64[D]") + 20_000)
+    rng = np.random.default_rng(0)
+    pieces = [
+        polars.DataFrame({"date": days, "shop": shop, "sold": rng.random(80) + level, "kind": kind})
+        for shop, level, kind in (("x", 0, "small"), ("y", 100, "large"))
+    ]
+    polars.concat(pieces).write_csv(tmp_path / "shops.csv")
+    config = mine(str(tmp_path / "shops.csv"), targets=("sold",), series="shop", static=("kind",), test=0.3)
+    made = scratch(smoke(data=config, train=replace(smoke().train, batch=8)))
+    series = made.parts.series
+    for split in ("train", "validation", "test", "all"):
+        batch = series.batch(series.starts(split))
+        whole = torch.cat([batch["past"][:, :, 0], batch["future"][:, :, 0]], dim=1)
+        assert bool(((whole < 50).all(1) | (whole > 50).all(1)).all())
+        assert torch.equal(batch["static"][:, 0] == 1, whole[:, 0] > 50)  # "large" comes first
+    made.step()
+    assert JOB.evaluate(made.config, made.parts, made.run, "test")["mse"] > 0
+    deployed = JOB.deploy(made.config, made.parts)
+    pieces[1].write_csv(tmp_path / "one.csv")
+    assert deployed.read(tmp_path / "one.csv")["static"].tolist() == [[1.0, 0.0]]
+    pieces[0].with_columns(kind=polars.lit("huge")).write_csv(tmp_path / "odd.csv")
+    with pytest.raises(GradusError, match=r"column kind.*large, small.*GR-SERIES-045"):
+        deployed.read(tmp_path / "odd.csv")
+    with pytest.raises(GradusError, match="GR-SERIES-051"):
+        deployed.read(tmp_path / "shops.csv")
+
+
+# -- transforms, covariates, models, heads ---------------------------------------------------------------
+
+
+def test_log_returns_are_forecast_from_now_on_and_scored_as_prices(tmp_path):
+    config = smoke(
+        data=mine(prices(tmp_path), transform="log_returns", score="original"),
+        train=replace(smoke().train, batch=8),
+    )
+    made = scratch(config)
+    model, series = made.parts.model, made.parts.series
+    batch = series.batch(series.starts("train"))
+    assert batch["past"].shape[1] == 11  # ten returns
+    scaled = model.scaled(batch["past"], batch["future"])
+    ratio = (batch["future"] / batch["past"][:, -1:]).log()
+    mean, std = model.mean[0], model.std[0]
+    steps = torch.arange(1.0, 4)[:, None]
+    torch.testing.assert_close(scaled, (ratio - steps * mean) / (std * steps.sqrt()), rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(model._levels(scaled, batch["past"][:, -1:]), batch["future"])
+    train = polars.read_csv(config.data.path)["price"][:168].log().diff()[1:]
+    assert mean.item() == pytest.approx(train.mean(), rel=1e-4)
+    # A forecaster that says nothing says the last price and its drift.
+    for parameter in made.parts.model.parameters():
+        torch.nn.init.zeros_(parameter)
+    said = model(batch["past"])["forecast"]
+    if config.model.variant == "nlinear":  # it adds the last return again
+        last = (batch["past"][:, -1:] / batch["past"][:, -2:-1]).log()
+        wanted = batch["past"][:, -1:] * (((last - mean) / std) * steps.sqrt() * std + steps * mean).exp()
+        torch.testing.assert_close(said, wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_log_returns_need_prices_above_nought_and_no_other_start(tmp_path):
+    path = prices(tmp_path, price=np.linspace(-1, 1, ROWS))
+    with pytest.raises(GradusError, match="GR-SERIES-044"):
+        survey(mine(path, transform="log_returns"))
+    with pytest.raises(GradusError, match="GR-SERIES-060"):
+        scratch(smoke(data=mine(prices(tmp_path), transform="log_returns"), instance="last"))
+
+
+def test_indicators_are_inputs_and_cost_rows_at_the_beginning(tmp_path):
+    config = mine(prices(tmp_path), indicators=("sma_5", "rsi_3"))
+    about = survey(config)
+    assert about["inputs"] == ["price", "price sma_5", "price rsi_3"]
+    assert about["rows"] == ROWS - 4
+    assert "4 rows at the beginning have no indicators" in about["notes"][0]
+    series = splits_of(config)
+    plain = splits_of(mine(prices(tmp_path)))
+    batch, other = series.batch(series.starts("test")), plain.batch(plain.starts("test"))
+    assert torch.equal(batch["future"], other["future"])
+
+
+def test_calendar_features_are_known_ahead(tmp_path):
+    series = splits_of(mine(prices(tmp_path), calendar=("weekday",)))
+    batch = series.batch(series.starts("test")[:1])
+    assert batch["known"].shape == (1, 13, 2)
+    torch.testing.assert_close(batch["known"][0, 0], batch["known"][0, 7])  # a week later
+    counted = mine(prices(tmp_path, name="counted.csv", date=np.arange(ROWS)), calendar=("weekday",))
+    with pytest.raises(GradusError, match="GR-SERIES-043"):
+        survey(counted)
+
+
+MODELS = [
+    SeriesLinearConfig(variant="dlinear", individual=True),
+    SeriesRecurrentConfig(width=8),
+    SeriesSeq2seqConfig(width=8),
+    SeriesTcnConfig(width=8, depth=2),
+    PatchTransformerConfig(patch=5, stride=5, width=8, num_heads=2, depth=1),
+    NhitsConfig(pools=(2, 1), knots_every=(3, 1), width=8),
+]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda m: type(m).__name__)
+@pytest.mark.parametrize(
+    "head", [PointConfig(), QuantilesConfig(), GaussianConfig()], ids=lambda h: type(h).__name__
+)
+def test_every_model_learns_under_every_head(model, head):
+    data = replace(smoke().data, input_steps=10, horizon=3, rows=300)
+    train = replace(smoke().train, rate=1e-2)
+    made = scratch(smoke(data=data, model=model, head=head, instance="last", train=train))
+    batch = next(made.batches)
+    made.batches = iter(lambda: batch, None)
+    losses = []
+    for _ in range(30):
+        made.step()
+        losses.append(made.run.drain()["loss"])
+    assert losses[-1] < losses[0]
+    scores = measure(JOB, made.config, made.parts, made.run, split="test")
+    assert ("coverage" in scores) == (not isinstance(head, PointConfig))
+    assert np.isfinite(list(scores.values())).all()
+
+
+@pytest.mark.parametrize("instance", ["last", "mean", "deviation"])
+def test_forecasts_move_with_the_window(instance):
+    """A window of another level and spread has the same forecast on its own scale."""
+    made = scratch(smoke(instance=instance, data=replace(smoke().data, calendar=())))
+    past = made.parts.series.batch(made.parts.series.starts("test")[:4])["past"]
+    factor = 2.0 if instance == "deviation" else 1.0
+    said, moved = made.parts.model(past)["forecast"], made.parts.model(past * factor + 30)["forecast"]
+    torch.testing.assert_close(moved, said * factor + 30, rtol=1e-3, atol=1e-3)
+
+
+def test_members_cost_their_mean_and_forecast_their_mean():
+    made = scratch(smoke(members=3))
+    batch = next(made.batches)
+    each = made.parts.model.each(*inputs_of(batch))
+    target = made.parts.model.scaled(batch["past"], batch["future"])
+    alone = [(one.squeeze(-1) - target).square().sum() for one in each]
+    found = loss(made.config, made.parts, batch)
+    torch.testing.assert_close(found.total, torch.stack(alone).mean())
+    assert found.count == target.numel()
+    mean = each.mean(0).squeeze(-1) * made.parts.model._std + made.parts.model._mean
+    torch.testing.assert_close(made.parts.model(*inputs_of(batch))["forecast"], mean)
+
+
+# -- scores and what may be claimed ----------------------------------------------------------------------
+
+
+def test_the_score_is_the_mean_over_all_windows_steps_and_series():
+    made = scratch(smoke())
+    score, losses = score_of(made.config, made.parts, "test")
+    series = made.parts.series
+    batch = series.batch(series.starts("test"))
+    error = (made.parts.model(*inputs_of(batch))["forecast"] - batch["future"]) / torch.tensor(
+        series.about["level_std"]
+    )
+    assert score.compute()["mse"] == pytest.approx(error.square().mean().item(), rel=1e-5)
+    assert losses.mean().item() == pytest.approx(score.compute()["mse"])
+    assert len(losses) == len(series.starts("test"))
+
+
+def test_the_baseline_is_the_best_naive_forecast():
+    found = baseline_of(scratch(smoke()).parts.series)
+    assert found["mse"] == min(found["last_value_mse"], found["seasonal_naive_mse"], found["drift_mse"])
+    naives = naive_scores(scratch(smoke()).parts.series, "test")
+    assert naives[0].name == "seasonal naive"
+
+
+def test_a_split_that_is_not_there_has_no_score():
+    made = scratch(smoke(data=replace(smoke().data, validation=0.0)))
+    assert JOB.evaluate(made.config, made.parts, made.run, "validation") == {}
+
+
+@pytest.mark.parametrize(
+    ("comparison", "says"),
+    [
+        (Comparison(-0.1, -3.0, 0.01), "the test supports it (Diebold-Mariano p = 0.01)"),
+        (
+            Comparison(-0.1, -1.0, 0.3),
+            "not by more than chance (Diebold-Mariano p = 0.3): no skill is claimed",
+        ),
+        (Comparison(0.1, 1.0, 0.3), "it has no skill here"),
+        (Comparison(0.1, 4.0, 0.001), "the test supports that"),
+        (None, "no skill is claimed"),
+    ],
+)
+def test_no_skill_is_claimed_that_the_test_does_not_support(comparison, says):
+    said = verdict(comparison, "last value")
+    assert says in said
+    assert "a random walk" in said
+
+
+# -- a run, its report and its answers -------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run on a table with everything in it."""
+    place = tmp_path_factory.mktemp("forecaster")
+    config = Config(
+        data=mine(
+            prices(place),
+            past=("volume",),
+            known=("holiday",),
+            calendar=("weekday",),
+            indicators=("rsi_3",),
+            transform="log_returns",
+            score="original",
+        ),
+        head=QuantilesConfig(),
+        train=replace(smoke().train, steps=30, batch=16),
+    )
+    folder.begin(place / "run", reference="forecasting", recipe="folder", config=config)
+    folder.execute(JOB, place / "run")
+    return place
+
+
+def history(trained, tmp_path, rows=60, ahead=3, drop=()):
+    """The end of the table, with rows in which only the holiday is known."""
+    frame = polars.read_csv(trained / "prices.csv")[-rows:].drop(*drop)
+    empty = [
+        polars.when(polars.int_range(rows) < rows - ahead).then(polars.col(name)).alias(name)
+        for name in ("price", "volume")
+        if name not in drop
+    ]
+    frame.with_columns(*empty).write_csv(tmp_path / "history.csv")
+    return tmp_path / "history.csv"
+
+
+def test_a_run_says_what_it_may_claim(trained):
+    metrics = json.loads((trained / "run" / "metrics.json").read_text())
+    assert metrics["direction"] == "lower"
+    assert metrics["baseline"] == min(
+        value for name, value in metrics["baseline_metrics"].items() if name.endswith("_mse")
+    )
+    assert {"mae", "rmse", "mase", "smape", "coverage", "pinball", "diebold_mariano_p"} <= set(
+        metrics["metrics"]
+    )
+
+
+def test_panels_show_forecasts_and_claims(trained):
+    opened = folder.open_run(JOB, trained / "run")
+    panels = {panel.title: panel for panel in JOB.panels(opened.config, opened.parts, opened.run)}
+    against = panels["Against the naive forecasts"]
+    assert "Diebold-Mariano p" in against.sentence
+    assert "last value (random walk)" in [row[0] for row in against.rows]
+    assert len(panels["Quantiles"].rows) == 3
+    assert {"Forecasts", "One step ahead", "Error by step", "Error by series"} <= set(panels)
+
+
+def test_predict_needs_no_data_and_answers_with_times(trained, tmp_path, monkeypatch):
+    path = history(trained, tmp_path)
+    monkeypatch.setattr("gradus.jobs.forecasting.splits.load", None)
+    opened = folder.open_run(JOB, trained / "run")
+    deployed = JOB.deploy(opened.config, opened.parts)
+    tensors = deployed.read(path)
+    output = deployed.module(*(tensors[name] for name in deployed.example))
+    answer = deployed.answer({name: value.detach() for name, value in output.items()}, path)
+    rows = answer.to_dict()["forecast"]
+    dates = polars.read_csv(trained / "prices.csv")["date"][-3:].to_list()
+    assert [row["time"] for row in rows] == dates
+    assert all(row["price 0.1"] <= row["price 0.5"] <= row["price 0.9"] for row in rows)
+    assert answer.draw().size[0] == 800
+    assert json.loads(json.dumps(answer.to_dict())) == answer.to_dict()
+
+
+def test_what_predict_reads_is_what_training_saw(trained, tmp_path):
+    opened = folder.open_run(JOB, trained / "run")
+    series = opened.parts.series
+    last = series.batch(series.starts("test")[-1:])
+    deployed = JOB.deploy(opened.config, opened.parts)
+    tensors = deployed.read(history(trained, tmp_path, rows=200))
+    for name in ("past", "known"):
+        torch.testing.assert_close(tensors[name], last[name], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"rows": 12}, "GR-SERIES-050"),
+        ({"drop": ("volume",)}, "GR-SERIES-001"),
+        ({"drop": ("price",)}, "GR-SERIES-001"),
+        ({"ahead": 2}, "GR-SERIES-053"),
+    ],
+)
+def test_histories_that_will_not_do(trained, tmp_path, change, code):
+    opened = folder.open_run(JOB, trained / "run")
+    with pytest.raises(GradusError, match=code):
+        JOB.deploy(opened.config, opened.parts).read(history(trained, tmp_path, **change))
+
+
+def test_arrays_are_histories_of_plain_runs():
+    made = scratch(smoke(data=replace(smoke().data, calendar=())))
+    deployed = JOB.deploy(made.config, made.parts)
+    values = np.random.default_rng(0).random((50, 2))
+    tensors = deployed.read(values)
+    np.testing.assert_allclose(tensors["past"][0], values[-48:], rtol=1e-6)
+    rows = deployed.answer({k: v.detach() for k, v in deployed.module(tensors["past"]).items()}, values)
+    assert [row["time"] for row in rows.to_dict()["forecast"]][:2] == ["1", "2"]
+    for odd in (values[:, :1], values[:20], np.full((50, 2), np.nan), values[0], np.array([["a", "b"]])):
+        with pytest.raises(GradusError, match=r"GR-SERIES-05[02]"):
+            deployed.read(odd)
+
+
+def test_a_table_without_names_must_have_as_many_columns(tmp_path):
+    values = np.random.default_rng(0).random((200, 3))
+    np.savetxt(tmp_path / "bare.csv", values, delimiter=",")
+    np.savetxt(tmp_path / "wide.csv", np.hstack([values, values]), delimiter=",")
+    config = smoke(data=mine(str(tmp_path / "bare.csv"), targets=()), train=replace(smoke().train, batch=8))
+    made = scratch(config)
+    deployed = JOB.deploy(made.config, made.parts)
+    assert deployed.read(tmp_path / "bare.csv")["past"].shape == (1, 10, 3)
+    with pytest.raises(GradusError, match=r"the 3 columns of the training.*GR-SERIES-047"):
+        deployed.read(tmp_path / "wide.csv")
+
+
+def test_a_run_is_scored_on_other_series(trained, tmp_path):
+    config = folder.config_of(trained / "run", JOB)
+    other = replace(config, data=replace(config.data, path=prices(tmp_path, rows=80)))
+    opened = folder.open_run(JOB, trained / "run", config=other)
+    assert measure(JOB, other, opened.parts, opened.run, split="all")["mse"] > 0
+
+
+# -- gradus data check -----------------------------------------------------------------------------------
+
+
+def test_examine_names_what_is_wrong(tmp_path):
+    frame = polars.read_csv(prices(tmp_path, constant=np.ones(ROWS)))
+    rows = frame.write_csv().splitlines()
+    hole = rows[30].split(",")
+    rows[30] = ",".join([hole[0], "", *hole[2:]])
+    rows[50], rows[51] = rows[51], rows[50]
+    rows[60] = rows[59]
+    del rows[100:103]
+    (tmp_path / "odd.csv").write_text("\n".join(rows) + "\n")
+    panels = {panel.title: panel for panel in examine(str(tmp_path / "odd.csv"))}
+    assert panels["Times that go back"].rows == [(52,)]
+    assert panels["Times that are there twice"].rows == [(61,)]
+    assert "4 steps of 1 day are missing" in panels["Gaps"].sentence  # three rows, and the one overwritten
+    assert panels["Irregular steps"].sentence == "None."
+    assert "constant" in panels["Values"].sentence
+    assert panels["Values"].rows == [(31, "price")]
+    assert "season 7" in panels["Series"].sentence
+    frame.with_columns(shop=polars.lit("x"), price=polars.col("price").cast(polars.String)).with_row_index(
+        "n"
+    ).with_columns(
+        polars.when(polars.col("n") == 5).then(polars.lit("dear")).otherwise("price").alias("price")
+    ).drop("n").write_csv(tmp_path / "texts.csv")
+    notes = {panel.title: panel.sentence for panel in examine(str(tmp_path / "texts.csv"))}["Notes"]
+    assert "1 rows with a bad cell are left out, row 7 first" in notes
+    assert "Columns of text: shop" in notes
+    sound = {panel.title: panel.sentence for panel in examine(prices(tmp_path))}
+    assert sound["Values"] == "No constant column and no missing value."
+    assert sound["Gaps"] == sound["Times that go back"] == "None."
+
+
+def test_a_constant_target_is_refused_and_a_short_history(tmp_path):
+    with pytest.raises(GradusError, match=r"column price.*GR-SERIES-015"):
+        survey(mine(prices(tmp_path, price=np.full(ROWS, 3.0))))
+    with pytest.raises(GradusError, match=r"split train.*13 rows.*GR-SERIES-016"):
+        survey(mine(prices(tmp_path, rows=12), test=0.2, validation=0.0))
+    with pytest.raises(GradusError, match=r"split test.*3 rows.*GR-SERIES-016"):
+        survey(mine(prices(tmp_path, rows=60), test=0.02, validation=0.0))
+
+
+# -- the public sets -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def real_data():
+    if "GRADUS_DATA" not in os.environ:
+        pytest.skip("GRADUS_DATA is not set")
+
+
+@pytest.mark.usefixtures("real_data")
+@pytest.mark.parametrize(
+    ("name", "windows"),
+    [
+        ("ett_h1_96", {"train": 8640 - 432 - 96 + 1, "validation": 2785, "test": 2785}),
+        ("exchange", {"train": 5311 - 96 - 96 + 1, "validation": 760 - 96 + 1, "test": 1517 - 96 + 1}),
+    ],
+)
+def test_public_sets_have_the_windows_of_the_published_tables(name, windows):
+    config = RECIPES[name]().config.data
+    about = survey(config)
+    assert about["windows"] == windows
+
+
+@pytest.mark.usefixtures("real_data")
+def test_the_share_is_read_by_trading_days():
+    config = RECIPES["stock"]().config.data
+    about = survey(config)
+    assert about["step"] == {"unit": "weekdays", "count": 1}
+    assert any("each row is taken as a step of 1 weekday" in note for note in about["notes"])
+    assert about["windows"]["test"] == 504
+
+
+def test_the_job_holds_its_contract():
+    outcomes = {o.name: o.sentence for o in contract.examine(JOB) if not o.passed}
+    assert outcomes == {}
+
+
+def test_the_twin_is_the_same_every_time():
+    first, second = (load.__wrapped__(smoke().data)[0][0].inputs for _ in range(2))
+    np.testing.assert_array_equal(first, second)

@@ -1,0 +1,392 @@
+"""The recogniser as a job: its data, its decisions, its models, its streams, its answers."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from gradus.cli.main import main
+from gradus.core.configs import check, from_json, to_json
+from gradus.core.errors import InputError, UsageError
+from gradus.data.characters import Spelling
+from gradus.data.ragged import Ragged
+from gradus.data.sound_sets import Clips, SoundSet
+from gradus.data.spectra import Spectra, SpectraConfig
+from gradus.engine import contract, folder
+from gradus.engine.probes import Scratch
+from gradus.jobs.speech import JOB
+from gradus.jobs.speech.answer import coloured, spectrogram, wrapped
+from gradus.jobs.speech.baseline import nearest_baseline
+from gradus.jobs.speech.config import Config, DecodeConfig
+from gradus.jobs.speech.data import (
+    DataConfig,
+    duplicates,
+    load,
+    read_input,
+    statistics_of,
+    survey,
+    too_short,
+)
+from gradus.jobs.speech.examine import examine
+from gradus.jobs.speech.job import hear
+from gradus.jobs.speech.recipes import RECIPES
+from gradus.jobs.speech.streaming import Streamer, measure_latency
+from gradus.models.conformer import ConformerConfig
+from gradus.models.speech_recurrent import SpeechRecurrentConfig
+from tests.unit.data.made import write_files, write_zip
+from tests.unit.data.made_sounds import tone, wav
+
+pytest.importorskip("jiwer")
+
+CPU = torch.device("cpu")
+ONE_WAY = SpeechRecurrentConfig(channels=(8,), strides=(2,), width=16, depth=1, directions="one")
+
+
+def smoke(**changes) -> Config:
+    return replace(RECIPES["smoke"]().config, **changes)
+
+
+def scratch(config: Config) -> Scratch:
+    return Scratch(JOB, config, CPU)
+
+
+def surveyed(config: Config):
+    return survey(
+        config.data,
+        features=config.features,
+        strides=config.model.strides,
+        augment=config.augment,
+        merges=config.merges,
+    )
+
+
+# -- recipes and data ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_is_in_range_and_comes_back_from_json(name):
+    config = RECIPES[name]().config
+    check(config)
+    assert from_json(Config, json.loads(json.dumps(to_json(config))), name) == config
+
+
+def digits(place):
+    """Six recordings of three digits by each of four speakers, two of them of the official test split."""
+    names = [
+        f"recordings/{d}_{who}_{i}.wav"
+        for d in (1, 2, 3)
+        for who in ("ann", "bo", "cy", "di")
+        for i in range(3, 9)
+    ]
+    return write_zip(
+        place / "x.zip", {name: wav(tone(0.3, hertz=200 + 7 * i)) for i, name in enumerate(names)}
+    )
+
+
+def test_the_official_split_stays_and_validation_is_taken_from_training(tmp_path):
+    data = DataConfig(source="fsdd", path=str(digits(tmp_path)), rate_hz=8000, validation=0.25)
+    found = load(data).splits
+    assert {split: len(part) for split, part in found.items()} == {"train": 36, "test": 24, "validation": 12}
+    held = {split: set(part.names) for split, part in found.items()}
+    assert all(name.endswith(("_3.wav", "_4.wav")) for name in held["test"])
+    assert not held["train"] & held["validation"]
+
+
+def test_folds_leave_one_speaker_out(tmp_path):
+    data = DataConfig(source="fsdd", path=str(digits(tmp_path)), rate_hz=8000, validation=0.0, folds=4)
+    found = [load(replace(data, fold=fold)).splits for fold in range(4)]
+    held = [set(splits["test"].speakers) for splits in found]
+    assert sorted(speaker for some in held for speaker in some) == ["ann", "bo", "cy", "di"]
+    assert all(not set(splits["train"].speakers) & set(splits["test"].speakers) for splits in found)
+    mixed = load(replace(data, folds=5, fold=0)).splits["test"]
+    assert len(set(mixed.speakers)) > 1  # four speakers make no five folds
+    with pytest.raises(UsageError, match="GR-CONFIG-003"):
+        load(replace(data, fold=4))
+
+
+def test_a_set_can_be_tested_on_what_it_learns():
+    found = load(DataConfig(source="tones", rate_hz=4000, count=10, test_on_train=True)).splits
+    assert set(found) == {"train", "test"}
+    assert found["train"] is found["test"]
+
+
+def test_settings_that_leave_nothing_are_refused(tmp_path):
+    with pytest.raises(UsageError, match="GR-DATA-041"):
+        load(DataConfig())
+    with pytest.raises(UsageError, match="GR-CLI-006"):
+        load(DataConfig(source="tones", path="x"))
+    write_files(tmp_path, {f"{i}.wav": wav(tone()) for i in range(4)} | {f"{i}.txt": b"a" for i in range(4)})
+    data = DataConfig(path=str(tmp_path), rate_hz=8000)
+    with pytest.raises(UsageError, match=r"data.test.*at least one of the 4"):
+        load(replace(data, test=0.01))
+    with pytest.raises(InputError, match="GR-SOUND-016"):
+        load(replace(data, test=0.0))
+
+
+# -- before step 1 ---------------------------------------------------------------------------------------
+
+
+def clips(texts, lengths, *, split="train"):
+    made = [torch.full((length,), 0.1 * (1 + i)) for i, length in enumerate(lengths)]
+    return Clips(Ragged.of(made), texts, [f"{split}/{i}" for i in range(len(texts))], [""] * len(texts))
+
+
+def test_an_utterance_too_short_for_its_text_is_named():
+    part = clips(["ab", "aab", "aab"], [800, 800, 640])
+    spectra = Spectra(SpectraConfig(hop_seconds=0.02), rate_hz=8000)  # 6 frames, 6, and 5
+    given = (part, Spelling.learn(part.texts), spectra)
+    assert too_short(*given, strides=(1,), fastest=1.0) == []
+    assert too_short(*given, strides=(2,), fastest=1.0) == [(1, 3, 4), (2, 3, 4)]
+    assert too_short(*given, strides=(1,), fastest=1.6) == [(2, 3, 4)]
+
+
+def test_a_run_refuses_or_leaves_out_what_is_too_short():
+    config = smoke(model=replace(smoke().model, strides=(12,)))
+    with pytest.raises(InputError, match=r"train/\d+: wanted \d+ steps to write .*GR-SOUND-020"):
+        surveyed(config)
+    spared = replace(config, data=replace(config.data, skip_bad=True))
+    about = surveyed(spared)
+    assert about["too_short"]
+    made = scratch(spared)
+    left = made.parts.splits.clips("train").names
+    assert not set(left) & set(about["too_short"])
+    made.step()
+    assert np.isfinite(made.run.drain()["loss"])
+
+
+def test_statistics_are_those_of_the_training_split():
+    config = smoke()
+    spectra = Spectra(config.features, rate_hz=4000)
+    train = load(config.data).splits["train"]
+    edge = spectra.num_samples // 2
+    frames = torch.cat(
+        [
+            spectra.frames(torch.nn.functional.pad(train.sounds[i][None], (edge, edge)))[0]
+            for i in range(len(train))
+        ]
+    )
+    mean, deviation = statistics_of(train, spectra)
+    torch.testing.assert_close(mean, frames.mean(0), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(deviation, frames.std(0, correction=0), atol=1e-4, rtol=1e-4)
+    assert surveyed(config)["mean"] == mean.tolist()
+
+
+def test_copies_across_splits_and_unseen_letters_are_counted(monkeypatch):
+    train, test = clips(["ab", "ba"], [50, 60]), clips(["ab", "xbx"], [50, 70], split="test")
+    found = SoundSet({"train": train, "test": test})
+    assert duplicates(found) == [("test/0", "train/0")]
+    monkeypatch.setattr("gradus.jobs.speech.data.load", lambda config: found)
+    about = surveyed(smoke(features=SpectraConfig(bands=4, hop_seconds=0.001)))
+    assert about["duplicates_across_splits"] == 1
+    assert about["unseen_letters"] == {"train": {}, "test": {"x": 2}}
+
+
+# -- training --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        smoke().model,
+        replace(smoke().model, cell="lstm", directions="one"),
+        ConformerConfig(channels=(8,), strides=(2,), width=16, depth=1, num_heads=2, kernel=5),
+    ],
+    ids=["gru", "lstm", "conformer"],
+)
+def test_every_model_learns_and_is_scored(model):
+    made = scratch(smoke(model=model, merges=3, decode=DecodeConfig(beam=3, order=2)))
+    batch = next(made.batches)
+    made.batches = iter(lambda: batch, None)
+    losses = []
+    for _ in range(25):
+        made.step()
+        losses.append(made.run.drain()["loss"])
+    assert losses[-1] < 0.7 * losses[0]
+    scores = JOB.evaluate(made.config, made.parts, made.run, "test")
+    assert {"wer", "cer", "word_accuracy", "transcript_accuracy", "wer_best_path"} <= set(scores)
+    assert len(made.parts.splits.spelling.merges) == 3
+
+
+def test_a_batch_is_as_long_as_its_mask_says():
+    config = smoke(augment=replace(smoke().augment, speed=(0.9, 1.1), time_masks=1, noise_share=1.0))
+    made = scratch(config)
+    for _ in range(3):
+        batch = next(made.batches)
+        assert torch.equal(batch["mask"].sum(1), batch["sound_length"])
+        frames = made.parts.model.spectra.count(batch["sound_length"].max())
+        assert batch["frames_left"].shape == (16, frames)
+        assert bool((batch["sound"][~batch["mask"]] == 0).all())
+
+
+def test_evaluation_gives_each_clip_what_it_gets_alone():
+    made = scratch(smoke())
+    for _ in range(30):
+        made.step()
+    part = made.parts.splits.clips("test").select(list(range(9)))
+    together = hear(made.parts, part).texts
+    alone = [hear(made.parts, part.select([i])).texts[0] for i in range(9)]
+    assert together == alone
+
+
+def test_the_baseline_is_the_nearest_other_recording():
+    sounds = [torch.tensor(tone(0.3, hertz=hertz)).float() for hertz in (300, 310, 900)]
+    train = Clips(Ragged.of(sounds), ["low", "low", "high"], ["a", "b", "c"], [""] * 3)
+    test = Clips(Ragged.of([torch.tensor(tone(0.3, hertz=880)).float()]), ["high"], ["d"], [""])
+    scores = nearest_baseline(train, test, rate_hz=8000)
+    assert (scores["wer"], scores["most_frequent_wer"]) == (0.0, 1.0)
+    itself = nearest_baseline(train, train, rate_hz=8000)
+    assert itself["wer"] == pytest.approx(1 / 3)  # the high one has no other like it
+
+
+def test_all_of_a_set_can_be_scored():
+    made = scratch(smoke())
+    assert len(made.parts.splits.clips("all")) == 300 + 60 + 60
+    assert set(JOB.evaluate(made.config, made.parts, made.run, "all")) >= {"wer", "unseen_letters"}
+    folded = scratch(smoke(data=replace(smoke().data, folds=3)))
+    assert JOB.evaluate(folded.config, folded.parts, folded.run, "validation")
+    alone = scratch(smoke(data=replace(smoke().data, test_on_train=True)))
+    assert JOB.evaluate(alone.config, alone.parts, alone.run, "validation") == {}
+
+
+# -- streaming -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("chunk", [37, 160, 1000, 9999])
+def test_a_stream_gives_what_the_whole_gives(chunk):
+    made = scratch(smoke(model=ONE_WAY))
+    for _ in range(20):
+        made.step()
+    model, spelling = made.parts.model, made.parts.splits.spelling
+    for place in range(3):
+        sound = made.parts.splits.clips("test").sounds[place]
+        streamer = Streamer(model.spectra, model.net, spelling=spelling)
+        heard = [streamer.hear(samples) for samples in sound.split(chunk)]
+        heard.append(streamer.end())
+        with torch.no_grad():
+            whole = model(sound[None], torch.tensor([len(sound)]))
+        torch.testing.assert_close(torch.cat(heard, 1), whole["log_probs"], atol=1e-4, rtol=1e-4)
+        assert streamer.text == made.parts.decoder.best_path(whole)[0]
+
+
+def test_latency_is_measured():
+    made = scratch(smoke(model=ONE_WAY))
+    part = made.parts.splits.clips("test").select([0, 1])
+    model, spelling = made.parts.model, made.parts.splits.spelling
+    whole = hear(made.parts, part).best_paths
+    latency = measure_latency(model.spectra, model.net, spelling=spelling, clips=part, whole=whole, steps=5)
+    assert (latency.clips, latency.same) == (2, 2)
+    assert latency.chunk_seconds == pytest.approx(5 * 2 * 0.016)
+    assert 0 < latency.compute_seconds <= latency.slowest_seconds
+    assert 0 < latency.real_time_factor < 100
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"model": ONE_WAY, "features": SpectraConfig(bands=16, normalise="utterance")}]
+)
+def test_what_hears_the_future_cannot_stream(changes):
+    made = scratch(smoke(**changes))
+    model = made.parts.model
+    with pytest.raises(UsageError, match="GR-SOUND-023"):
+        Streamer(model.spectra, model.net, spelling=made.parts.splits.spelling)
+
+
+# -- answers ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    place = tmp_path_factory.mktemp("speech") / "run"
+    given = ["train", "gradus.jobs.speech/smoke", "--out", str(place)]
+    assert main([*given, "--model.directions", "one", "--decode.beam", "4", "--decode.order", "3"]) == 0
+    return place
+
+
+def test_the_smoke_recipe_beats_its_baseline(trained):
+    metrics = json.loads((trained / "metrics.json").read_text())
+    assert metrics["value"] <= 0.1 < metrics["baseline"]
+    report = (trained / "report.html").read_text()
+    assert all(title in report for title in ("Said and heard", "Worst recordings", "Confusions", "Streaming"))
+
+
+def test_predict_answers_files_and_arrays_alike(trained, tmp_path, capsys):
+    part = load(smoke().data).splits["test"]
+    sound = part.sounds[0].clamp(-1, 1)
+    (tmp_path / "one.wav").write_bytes(wav(sound.numpy(), rate_hz=4000))
+    np.save(tmp_path / "one.npy", sound.numpy())
+    capsys.readouterr()
+    inputs = [str(tmp_path / "one.wav"), str(tmp_path / "one.npy")]
+    assert main(["predict", str(trained), *inputs, "--json", "--out", str(tmp_path / "answers")]) == 0
+    first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert first["text"] == second["text"] == part.texts[0]
+    assert 0 < first["confidence"] <= 1
+    assert first["seconds"] == round(len(sound) / 4000, 3)
+    assert len(list((tmp_path / "answers" / "pictures").iterdir())) == 2
+
+
+def test_predict_needs_no_data(trained, monkeypatch):
+    monkeypatch.setattr("gradus.jobs.speech.data._read", None)
+    opened = folder.open_run(JOB, trained)
+    deployed = JOB.deploy(opened.config, opened.parts)
+    values = np.zeros(2000, np.float32)
+    output = deployed.module(**deployed.read(values))
+    answer = deployed.answer(output, values)
+    assert answer.to_dict()["seconds"] == 0.5
+    assert answer.draw().size[0] == 640
+
+
+@pytest.mark.parametrize(
+    ("values", "code"),
+    [
+        (np.zeros((2, 9), np.float32), "GR-SOUND-021"),
+        (np.zeros(9, np.int16), "GR-SOUND-021"),
+        (np.zeros(0, np.float32), "GR-SOUND-021"),
+        (np.full(9, np.nan), "GR-SOUND-005"),
+    ],
+)
+def test_arrays_that_are_no_sound_are_refused(values, code):
+    with pytest.raises(InputError, match=code):
+        read_input(values, rate_hz=8000)
+
+
+def test_inputs_are_resampled_and_mixed(tmp_path):
+    (tmp_path / "x.wav").write_bytes(wav(np.stack([tone(), tone()], 1), rate_hz=8000))
+    for raw in (tmp_path / "x.wav", (tmp_path / "x.wav").read_bytes()):
+        read = read_input(raw, rate_hz=4000)
+        assert read["sound"].shape == (1, 2000)
+        assert read["sound_length"].tolist() == [2000]
+
+
+def test_a_spectrogram_shows_a_tone_where_it_is():
+    shown = spectrogram(torch.tensor(tone(hertz=3000)).float(), rate_hz=8000)
+    assert shown.shape[0] == 32
+    assert shown.mean(1).argmax() < 8  # the highest bands are above
+    assert (float(shown.min()), float(shown.max())) == (0.0, 1.0)
+    colours = coloured(torch.tensor([[0.0, 0.5, 1.0]]))
+    assert colours[0].tolist() == [[255, 255, 255], [70, 130, 200], [10, 10, 40]]
+
+
+def test_long_texts_are_wrapped():
+    assert wrapped("one two three", most=7) == ["one two", "three"]
+    assert wrapped("abcdefghij", most=4) == ["abcd", "efgh", "ij"]
+    assert wrapped("", most=4) == [""]
+
+
+# -- looking at data -------------------------------------------------------------------------------------
+
+
+def test_examine_says_what_is_there(tmp_path):
+    texts = ["yes", "no", "yes", "no", "maybe", "yes", "no", "a very long thing to say " * 9]
+    files = {f"{i}.wav": wav(tone(hertz=300 + i, rate_hz=16000), rate_hz=16000) for i in range(8)}
+    files |= {f"{i}.txt": text.encode() for i, text in enumerate(texts)} | {"8.wav": b"text", "8.txt": b"no"}
+    panels = {panel.title: panel for panel in examine(str(write_files(tmp_path, files)))}
+    assert panels["Recordings"].sentence.startswith("8 with transcripts")
+    assert sum(row[1] for row in panels["Recordings"].rows) == 8
+    assert panels["Broken files and lines"].sentence.startswith("1 cannot")
+    assert [row[1] for row in panels["Too short for their transcripts"].rows] == ["7.wav"]
+
+
+def test_the_job_holds_its_contract():
+    outcomes = {o.name: o.sentence for o in contract.examine(JOB) if not o.passed}
+    assert outcomes == {}
