@@ -13,7 +13,7 @@ from gradus.engine import folder
 from gradus.engine.devices import World, leave_world
 from gradus.engine.job import Job
 from gradus.engine.run import out_of_memory
-from gradus.ship.report import write_report
+from gradus.ship.report import SIGNIFICANT, write_report
 
 
 def carry_out(job: Job, out: Path, world: World, *, steps: int | None = None) -> int:
@@ -84,6 +84,8 @@ def print_judgement(job: Job, out: Path, result: dict[str, Any]) -> None:
     print(f"\nbaseline  {(job.baseline.__doc__ or 'the naive answer').partition(chr(10))[0]}")
     if value is None or (naive is not None and not headline.better(value, naive)):
         print(f"note      {headline.name} is no better than the baseline's: do not use this model")
+    elif not result.get("chance", 0.0) < SIGNIFICANT:
+        print(f"note      the difference to the baseline may well be chance (p = {result['chance']:.2g})")
     if result["recipe"] in job.recipes:
         recipe = job.recipes[result["recipe"]]()
         bound, sign = recipe.expect.value, "at least" if headline.higher else "at most"

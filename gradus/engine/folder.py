@@ -222,6 +222,7 @@ def _result(
     job: Job, config: Any, training: Training, metrics: dict[str, float], *, recipe: str
 ) -> dict[str, Any]:
     """The content of ``metrics.json``."""
+    chance = metrics.get(job.headline.chance)
     with torch.no_grad():
         baseline = job.baseline(config, training.parts)
     return {
@@ -231,6 +232,7 @@ def _result(
         "direction": "higher" if job.headline.higher else "lower",
         "value": metrics[job.headline.name],
         "baseline": baseline[job.headline.name],
+        **({} if chance is None else {"chance": chance}),
         "metrics": metrics,
         "baseline_metrics": baseline,
         "seconds": round(training.clock.seconds(), 2),

@@ -42,6 +42,8 @@ class Headline:
 
     name: str
     higher: bool = True
+    chance: str = ""
+    """The score, if there is one, that says how likely chance alone is to beat the baseline by so much."""
 
     def better(self, value: float, than: float) -> bool:
         """Whether ``value`` beats ``than``; NaN beats nothing."""

@@ -24,6 +24,7 @@ from gradus.ship.charts import TONES, Kind, Point, Series, chart
 from gradus.ship.page import Html, element, embedded, markup, page, picture, prose, section, shown, table
 
 FIRST_CHARTS = 8  # more metrics than these, one a class perhaps, are folded away
+SIGNIFICANT = 0.05  # a difference that chance alone makes more often is claimed by nobody
 LONGEST = 400  # letters of a value on the page; the file has the rest
 CAVEAT = (
     "The scores hold for data like the test split. They say nothing of other sources, of times to come or of "
@@ -110,6 +111,10 @@ def _verdict(story: Story) -> Html:
             f"Not finished: at step {story.reached():,}{steps}, and not scored on the test split yet."
         )
     beside = _beside(result["value"], result["baseline"], result["direction"])
+    chance = result.get("chance")
+    if chance is not None:
+        said = "which may well be chance" if not chance < SIGNIFICANT else "hardly by chance"
+        beside += f" ({said}, p = {shown(chance)})"
     cost = f"{result['steps']:,} steps in {_duration(result['seconds'])}"
     return markup(
         element("strong", f"{result['headline']} {shown(result['value'])}"),

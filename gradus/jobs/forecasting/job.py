@@ -102,7 +102,8 @@ def loss(config: Config, parts: Parts, batch: Batch) -> Loss:
     target = parts.model.scaled(batch["past"], batch["future"])
     total = sum(loss_sum(config.head, one, target) for one in each) / len(each)
     squared = (point_of(config.head, each.mean(dim=0)) - target).square().sum()
-    return Loss(total, target.numel(), {"mse": squared})
+    scale = "mse" if config.data.score == "scaled" else "mse_scaled"  # the unit in which it is validated
+    return Loss(total, target.numel(), {scale: squared})
 
 
 def inputs_of(batch: Batch) -> list[Tensor]:
@@ -212,7 +213,7 @@ def show(config: Config, parts: Parts, run: Run) -> list[Panel]:
 
 JOB = Job(
     name="forecasting",
-    headline=Headline("mse", higher=False),
+    headline=Headline("mse", higher=False, chance="diebold_mariano_p"),
     recipes=RECIPES,
     build=build,
     stream=stream,

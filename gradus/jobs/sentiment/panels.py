@@ -37,7 +37,8 @@ def _of_classes(chances: Float[Tensor, "N K"], label: Tensor, parts: Any) -> lis
     return [
         Panel(
             title="Confusion matrix",
-            sentence="Rows are the true classes, columns what the model said; each row adds up to one.",
+            sentence="Rows are the true classes, columns what the model said. Numbers count texts; the "
+            "darker a cell, the larger its share of the row.",
             figure=confusion_figure(made.confusion, classes),
         ),
         Panel(

@@ -33,9 +33,8 @@ def fsdd() -> Recipe:
         features=SpectraConfig(bands=24),  # more of them would hear a speaker's pitch
         model=SpeechRecurrentConfig(channels=(16, 16), width=96, dropout=0.2),
         augment=SoundAugmentConfig(
-            speed=(0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.15, 1.2, 1.25),
+            speed=(0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.15),
             cut_share=0.12,
-            tilt=0.6,
             gain_db=15.0,
             noise_share=0.6,
             noise_snr_db=(5.0, 40.0),

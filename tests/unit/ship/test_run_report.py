@@ -176,6 +176,17 @@ def test_better_follows_the_headlines_direction(run, direction, value, baseline,
 
 
 @pytest.mark.parametrize(
+    ("chance", "said"),
+    [(0.2, "(which may well be chance, p = 0.2000)"), (0.001, "(hardly by chance, p = 0.0010)"), (None, "")],
+)
+def test_what_may_be_chance_is_not_claimed(run, chance, said):
+    change(run, "metrics", chance=chance)
+    text = read(run).text
+    assert said in text
+    assert ("by chance" in text or "be chance" in text) == bool(said)
+
+
+@pytest.mark.parametrize(
     ("seconds", "said"),
     [(59.96, "60.0 seconds"), (125, "2 minutes"), (3600, "1 h 00 min"), (7501, "2 h 05 min")],
 )
