@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
-from gradus.core.configs import Count, Positive
+from gradus.core.configs import Count, NotNegative, Positive
 from gradus.core.errors import UsageError
 
 FLOOR = 1e-10
@@ -37,6 +37,8 @@ class SpectraConfig:
     """Length of the window around a frame."""
     hop_seconds: Positive = 0.01
     """Time from one frame to the next."""
+    tail_seconds: NotNegative = 0.0
+    """Silence heard after each sound: a model that hears the past alone needs time to end its last word."""
     normalise: Literal["training", "utterance"] = "training"
     """Mean 0 and deviation 1 in each band: by the training split, or by each utterance itself, which takes
     off the microphone and cannot stream."""
@@ -63,6 +65,7 @@ class Spectra(nn.Module):
         self.config, self.rate_hz = config, rate_hz
         self.window_samples = max(2, round(config.window_seconds * rate_hz))
         self.hop = max(1, round(config.hop_seconds * rate_hz))
+        self.tail = round(config.tail_seconds * rate_hz)  # samples
         self.num_samples = 2 ** math.ceil(math.log2(self.window_samples))  # of a Fourier transform
         self.width = config.bands if config.form == "mel" else config.coefficients
         filters = mel_filters(rate_hz, num_samples=self.num_samples, bands=config.bands)
@@ -75,8 +78,8 @@ class Spectra(nn.Module):
         self.register_buffer("deviation", torch.tensor(deviation or [1.0] * self.width), persistent=False)
 
     def count(self, length: Int64[Tensor, "*B"]) -> Int64[Tensor, "*B"]:
-        """The frames of sounds of so many samples: one at each hop, the first at the beginning."""
-        return 1 + length // self.hop
+        """The frames of sounds of so many samples: one at each hop, to the end of the tail."""
+        return 1 + (length + self.tail) // self.hop
 
     def forward(
         self, sound: Float[Tensor, "B S"], length: Int64[Tensor, "B"]
@@ -84,7 +87,7 @@ class Spectra(nn.Module):
         """Normalised frames, zero beyond each sound's own, and how many those are."""
         inside = torch.arange(sound.shape[1], device=sound.device) < length[:, None]
         edge = self.num_samples // 2
-        frames = self.frames(F.pad(torch.where(inside, sound, 0.0), (edge, edge)))
+        frames = self.frames(F.pad(torch.where(inside, sound, 0.0), (edge, edge + self.tail)))
         count = self.count(length)
         mask = torch.arange(frames.shape[1], device=sound.device) < count[:, None]
         return self.normalised(frames, mask), count

@@ -43,9 +43,10 @@ class Streamer:
 
     def end(self) -> Float[Tensor, "1 t V"]:
         """The log-probabilities of the last steps, with silence after the last sample."""
-        silence = torch.zeros(1, self.spectra.num_samples // 2 + self.spectra.hop)
+        spectra = self.spectra
+        silence = torch.zeros(1, spectra.num_samples // 2 + spectra.hop + spectra.tail)
         self._waiting = torch.cat([self._waiting, silence], dim=1)
-        return self._take(1 + self._samples // self.spectra.hop - self._frames)
+        return self._take(int(spectra.count(torch.tensor(self._samples))) - self._frames)
 
     @torch.no_grad()
     def _take(self, count: int) -> Float[Tensor, "1 t V"]:

@@ -125,6 +125,18 @@ def test_neither_padding_nor_neighbours_change_a_frame(lengths, normalise):
         assert bool((frames[row, count[row] :] == 0).all())
 
 
+def test_a_tail_is_silence_after_the_sound():
+    sound, tail = noise(2, 300), round(0.05 * RATE)
+    length = torch.tensor([300, 170])
+    frames, count = Spectra(SpectraConfig(bands=6, window_seconds=0.03, tail_seconds=0.05), rate_hz=RATE)(
+        sound, length
+    )
+    silent = torch.nn.functional.pad(sound * (torch.arange(300) < length[:, None]), (0, tail))
+    wanted, plain = Spectra(SMALL, rate_hz=RATE)(silent, length + tail)
+    assert count.tolist() == plain.tolist() == [21, 14]
+    torch.testing.assert_close(frames, wanted)
+
+
 def test_each_utterance_is_normalised_by_its_own_frames():
     frames = noise(2, 9, 3) * 5 + 7
     mask = torch.arange(9) < torch.tensor([[9], [4]])

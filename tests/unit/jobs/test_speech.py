@@ -254,8 +254,9 @@ def test_all_of_a_set_can_be_scored():
 
 
 @pytest.mark.parametrize("chunk", [37, 160, 1000, 9999])
-def test_a_stream_gives_what_the_whole_gives(chunk):
-    made = scratch(smoke(model=ONE_WAY))
+@pytest.mark.parametrize("tail", [0.0, 0.1])
+def test_a_stream_gives_what_the_whole_gives(chunk, tail):
+    made = scratch(smoke(model=ONE_WAY, features=replace(smoke().features, tail_seconds=tail)))
     for _ in range(20):
         made.step()
     model, spelling = made.parts.model, made.parts.splits.spelling
