@@ -39,7 +39,7 @@ class Arguments:
 
 
 def run(given: list[str]) -> int:
-    """Predict and print; a bad input ends it with exit status 1, unless bad ones are to be left out."""
+    """Predict and print; exit status 1 at the first bad input, or if all were bad and left out."""
     asked = arguments.parse(Arguments, given, verb="predict")
     if not asked.inputs:
         raise UsageError(
@@ -69,7 +69,7 @@ def run(given: list[str]) -> int:
         print(f"{bad} of {len(answers)} inputs left out", file=sys.stderr)
     if asked.out:
         print(f"answers in {save_answers(answers, asked.out)}", file=sys.stderr)
-    return 0
+    return 1 if bad and bad == len(answers) else 0
 
 
 def _follow(deployable: Deployable, asked: Arguments) -> int:

@@ -123,6 +123,8 @@ def expand(given: Sequence[str], *, spoken: bool = False) -> list[Path | str]:
     """
     inputs: list[Path | str] = []
     for word in given:
+        if not word.strip():
+            raise _absent("an INPUT", "an empty one")  # as a path it would be the folder that one stands in
         path = Path(word)
         if spoken and not _looks_like_a_path(word):
             inputs.append(word)

@@ -273,6 +273,7 @@ def by_config(of_texts: Callable[..., T], of_vectors: Callable[..., T]) -> Calla
     def either(config: Any, *rest: Any) -> T:
         return (of_vectors if isinstance(config, WordVectorsConfig) else of_texts)(config, *rest)
 
+    either.__doc__ = f"For texts: {of_texts.__doc__} For vectors of words: {of_vectors.__doc__}"
     return either
 
 

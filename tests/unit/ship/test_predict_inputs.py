@@ -180,6 +180,15 @@ def test_a_missing_path_and_an_empty_folder_are_errors(tmp_path):
         assert caught.value.where == str(path)
 
 
+@pytest.mark.parametrize("spoken", [False, True])
+@pytest.mark.parametrize("word", ["", "  "])
+def test_nothing_does_not_stand_for_the_working_folder(tmp_path, monkeypatch, spoken, word):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.txt").write_text("x")
+    with pytest.raises(InputError, match="an INPUT: wanted a file"):
+        expand([word], spoken=spoken)
+
+
 def test_answers_are_written_with_pictures_that_do_not_collide(tmp_path):
     raws = ["a/cat.png", "b/cat.png", "../../CAT.png", "<script>/\0$(rm)", np.zeros(3), "s.npz:i[3]"]
     path = save_answers([(raw, Total(1.0, pictured=True)) for raw in raws], tmp_path / "out")
