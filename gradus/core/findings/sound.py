@@ -109,7 +109,6 @@ SOUND: dict[str, Page] = {
         "A model that cannot stream",
         "Streaming needs a recurrent model in one direction and features that are normalised by the training "
         "split: another one needs the whole utterance before its first word.",
-        "Train with the recipe speech/fsdd_streaming, or with --model.directions one and "
-        "--features.normalise training.",
+        "Train with --model.directions one and --features.normalise training.",
     ),
 }

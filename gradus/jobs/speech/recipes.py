@@ -1,7 +1,6 @@
 """Whole configs of recognisers, and what to expect of them."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from gradus.data.sound_augment import SoundAugmentConfig
 from gradus.data.spectra import SpectraConfig
@@ -56,19 +55,6 @@ def fsdd() -> Recipe:
     return Recipe(config, Expect(value=0.01, minutes=10))
 
 
-def fsdd_streaming() -> Recipe:
-    """The same digits heard in one direction, a word a token: nothing is spelled before it is heard."""
-    recipe = fsdd()
-    config = replace(
-        recipe.config,
-        features=replace(recipe.config.features, tail_seconds=0.2),
-        model=SpeechRecurrentConfig(channels=(16, 16), width=128, directions="one", dropout=0.1),
-        decode=DecodeConfig(),
-        merges=100,
-    )
-    return Recipe(config, Expect(value=0.05, minutes=10))
-
-
 def ljspeech() -> Recipe:
     """32 sentences of one reader, scored on themselves: whether the machinery can learn sentences at all."""
     config = Config(
@@ -105,7 +91,6 @@ def folder() -> Recipe:
 
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "fsdd": fsdd,
-    "fsdd_streaming": fsdd_streaming,
     "ljspeech": ljspeech,
     "folder": folder,
     "smoke": smoke,

@@ -81,7 +81,7 @@ def refuse_unstreamable(spectra: Spectra, net: nn.Module) -> None:
             where="streaming",
             wanted="a recurrent model in one direction, and features normalised by the training split",
             got="features normalised by the utterance" if by_utterance else "a model that hears the future",
-            remedy="Train with the recipe speech/fsdd_streaming.",
+            remedy="Train with --model.directions one and --features.normalise training.",
         )
 
 
