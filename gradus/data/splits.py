@@ -136,6 +136,18 @@ def grouped_folds(groups: Int64[Tensor, "N"], *, count: int, seed: int) -> list[
     return [(torch.from_numpy(a), torch.from_numpy(b)) for a, b in cuts]
 
 
+def refuse_unknown_fold(fold: int, *, folds: int) -> None:
+    """Raise UsageError where ``--data.fold`` is none of the ``--data.folds``, or is given without them."""
+    if fold >= max(1, folds):
+        raise UsageError(
+            "GR-CONFIG-003",
+            where="--data.fold",
+            wanted=f"a number below --data.folds {folds}" if folds else "--data.folds as well",
+            got=str(fold),
+            remedy="Count folds from 0.",
+        )
+
+
 def _numpy_seed(seed: int) -> int:
     return seed_from(seed, "folds") % 2**32
 

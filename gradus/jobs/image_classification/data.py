@@ -20,7 +20,7 @@ from gradus.data.picture_sets import Pictures, PictureSet, reform
 from gradus.data.pictures import Channels, Fit, PictureForm, channel_statistics, read_picture, resize
 from gradus.data.source_table import SOURCES
 from gradus.data.sources import locate
-from gradus.data.splits import folds, stratified
+from gradus.data.splits import folds, refuse_unknown_fold, stratified
 from gradus.data.synthetic import QUARTERS, four_quarters
 from gradus.engine.job import Split
 
@@ -61,14 +61,7 @@ def load(config: DataConfig, classes: tuple[str, ...] | None = None) -> PictureS
 
     With the ``classes`` of a trained run nothing need be left to train on.
     """
-    if config.fold >= max(1, config.folds):
-        raise UsageError(
-            "GR-CONFIG-003",
-            where="--data.fold",
-            wanted=f"a number below --data.folds {config.folds}" if config.folds else "--data.folds as well",
-            got=str(config.fold),
-            remedy="Count folds from 0.",
-        )
+    refuse_unknown_fold(config.fold, folds=config.folds)
     read = _read(config, classes)
     splits = dict(read.splits)
     if config.folds:

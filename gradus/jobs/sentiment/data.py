@@ -15,7 +15,7 @@ from gradus.core.errors import InputError, UsageError
 from gradus.data.clean import CleanConfig, clean
 from gradus.data.ragged import Ragged
 from gradus.data.sources import locate
-from gradus.data.splits import folds, stratified
+from gradus.data.splits import folds, refuse_unknown_fold, stratified
 from gradus.data.texts import (
     Fields,
     Items,
@@ -85,14 +85,7 @@ def load(config: DataConfig, classes: tuple[str, ...] | None = None) -> Loaded:
 
     With the ``classes`` of a trained run nothing need be left to train on.
     """
-    if config.fold >= max(1, config.folds):
-        raise UsageError(
-            "GR-CONFIG-003",
-            where="--data.fold",
-            wanted=f"a number below --data.folds {config.folds}" if config.folds else "--data.folds as well",
-            got=str(config.fold),
-            remedy="Count folds from 0.",
-        )
+    refuse_unknown_fold(config.fold, folds=config.folds)
     read = _read(config, classes)
     splits = dict(read.splits)
     if config.folds:

@@ -22,7 +22,7 @@ from gradus.data.sounds import at_rate, not_finite, read_sound
 from gradus.data.source_table import SOURCES
 from gradus.data.sources import locate
 from gradus.data.spectra import Spectra, SpectraConfig
-from gradus.data.splits import folds, grouped_folds
+from gradus.data.splits import folds, grouped_folds, refuse_unknown_fold
 from gradus.engine.job import Split
 from gradus.jobs.speech.tones import tones
 
@@ -62,14 +62,7 @@ class DataConfig:
 @lru_cache(maxsize=2)  # probes build a job several times; a set is decoded once
 def load(config: DataConfig) -> SoundSet:
     """The recordings of a config in their final splits: train, test, and validation unless its share is 0."""
-    if config.fold >= max(1, config.folds):
-        raise UsageError(
-            "GR-CONFIG-003",
-            where="--data.fold",
-            wanted=f"a number below --data.folds {config.folds}" if config.folds else "--data.folds as well",
-            got=str(config.fold),
-            remedy="Count folds from 0.",
-        )
+    refuse_unknown_fold(config.fold, folds=config.folds)
     read = _read(config)
     splits = dict(read.splits)
     if config.folds:
