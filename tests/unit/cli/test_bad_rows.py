@@ -6,7 +6,6 @@ import shlex
 import pytest
 
 from gradus.cli.main import main
-from gradus.jobs import TABLE
 from tests.unit.cli.bad_rows import CASES
 
 SHORT = ["--train.steps", "2"]
@@ -15,7 +14,6 @@ SHORT = ["--train.steps", "2"]
 @pytest.fixture
 def place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(TABLE, "anomaly", "gradus.jobs.anomaly")
     return tmp_path
 
 

@@ -7,7 +7,6 @@ import shutil
 import pytest
 
 from gradus.cli.main import main
-from gradus.jobs import TABLE
 from gradus.jobs.forecasting.data import load
 from tests.unit.cli.bad_inputs import named
 from tests.unit.cli.bad_series import CASES, CSV, SOUND
@@ -22,7 +21,6 @@ def trained(tmp_path_factory):
     named("load.csv", SOUND)(place)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
-        patch.setitem(TABLE, "forecasting", "gradus.jobs.forecasting")
         assert main([*shlex.split(CSV), "--out", "run", *SHORT]) == 0
     return place / "run"
 
@@ -30,7 +28,6 @@ def trained(tmp_path_factory):
 @pytest.fixture
 def place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(TABLE, "forecasting", "gradus.jobs.forecasting")
     load.cache_clear()  # it goes by the path, which is another file in each test
     return tmp_path
 

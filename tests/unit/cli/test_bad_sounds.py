@@ -7,7 +7,6 @@ import pytest
 
 from gradus.cli.main import main
 from gradus.core.findings import PAGES
-from gradus.jobs import TABLE
 from gradus.jobs.speech.data import load
 from tests.unit.cli.bad_sounds import CASES, float_wav, sounds
 from tests.unit.data.made_sounds import wav
@@ -17,7 +16,6 @@ SHORT = ["--train.steps", "2", "--train.precision", "fp32"]
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    monkeypatch.setitem(TABLE, "speech", "gradus.jobs.speech")
     monkeypatch.chdir(tmp_path)
     load.cache_clear()  # it goes by the path, which is another folder in each test
     return tmp_path

@@ -6,7 +6,6 @@ import shlex
 import pytest
 
 from gradus.cli.main import main
-from gradus.jobs import TABLE
 from gradus.jobs.sentiment.data import load
 from tests.unit.cli.bad_texts import CASES, GOOD, table
 
@@ -16,7 +15,6 @@ SHORT = ["--train.steps", "2"]
 @pytest.fixture
 def place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(TABLE, "sentiment", "gradus.jobs.sentiment")
     load.cache_clear()  # it goes by the path, which is another folder in each test
     return tmp_path
 
