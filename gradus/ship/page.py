@@ -61,9 +61,7 @@ def shown(value: Any) -> str:
         return f"{int(value):,}"
     if not math.isfinite(number):
         return str(number)
-    if number.is_integer() and abs(number) < 1e6:
-        return f"{number:,.1f}"
-    if not 1e-3 <= abs(number) < 1e6:
+    if number and not 1e-3 <= abs(number) < 1e6:
         return f"{number:.3g}"
     return f"{number:,.4f}" if abs(number) < 100 else f"{number:,.2f}"
 

@@ -91,7 +91,7 @@ def _batch(batch: Batch, spelling: Spelling, rate_hz: int) -> Panel:
     count = min(SHOWN, len(batch["sound"]))
     sounds = [batch["sound"][i, : batch["sound_length"][i]].cpu() for i in range(count)]
     texts = [spelling.decode(batch["text"][i, : batch["text_length"][i]].tolist()) for i in range(count)]
-    hidden = [f"{int((~batch['bands_left'][i]).sum())} bands hidden" for i in range(count)]
+    hidden = [f"bands hidden: {int((~batch['bands_left'][i]).sum())}" for i in range(count)]
     captions = [f"{text}\n{gap}" for text, gap in zip(texts, hidden, strict=True)]
     return Panel(
         title="A batch as the model heard it",

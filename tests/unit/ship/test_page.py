@@ -54,8 +54,8 @@ def test_markup_is_not_escaped_twice():
     ("value", "said"),
     [
         (0.97196, "0.9720"),
-        (1.0, "1.0"),
-        (6.0, "6.0"),
+        (1.0, "1.0000"),
+        (0.0, "0.0000"),
         (0, "0"),
         (1234567, "1,234,567"),
         (np.float32(0.5), "0.5000"),
@@ -86,7 +86,7 @@ def test_columns_of_numbers_stand_to_the_right_and_others_do_not():
 def test_a_signed_column_has_its_signs():
     rows = [["a", 0.25], ["b", -1.5], ["c", 0.0], ["d", ""]]
     said = Reader(table(["name", "difference"], rows, signed="difference").text).text
-    assert said == "namedifferencea+0.2500b\N{MINUS SIGN}1.5000c0.0d"
+    assert said == "namedifferencea+0.2500b\N{MINUS SIGN}1.5000c0.0000d"
 
 
 def test_a_page_allows_nothing_from_outside():

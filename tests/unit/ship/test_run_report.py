@@ -233,8 +233,8 @@ def test_scores_stand_beside_the_baselines(run):
     rows = re.findall("<tr>(.*?)</tr>", (run / "report.html").read_text())
     cells = [re.sub("<[^>]*>", "|", row).replace("||", "|").strip("|") for row in rows]
     assert "metric|this run|baseline|difference" in cells
-    assert "loss|0.5000|1.5000|\N{MINUS SIGN}1.0" in cells
-    assert "extra|7.0" in cells
+    assert "loss|0.5000|1.5000|\N{MINUS SIGN}1.0000" in cells
+    assert "extra|7.0000" in cells
     assert next(c for c in cells if "headline, higher is better" in c).endswith("|0.8125|0.2500|+0.5625")
 
 
