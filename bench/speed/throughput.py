@@ -37,7 +37,7 @@ from gradus.engine.journal import Journal
 from gradus.engine.loop import Training
 from gradus.engine.run import Run
 from gradus.jobs import find
-from gradus.jobs.forecasting.data import load as load_series
+from gradus.jobs.forecasting.inputs import load as load_series
 from gradus.jobs.sentiment.data import load as load_texts
 from gradus.jobs.speech.data import load as load_sounds
 from gradus.models.text_cnn import TextCnn, TextCnnConfig

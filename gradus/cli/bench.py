@@ -17,7 +17,7 @@ import tyro
 
 import gradus
 from gradus.cli import arguments, records
-from gradus.cli.train import with_data
+from gradus.cli.recipes import with_data
 from gradus.core.configs import Count, Within, check, settings
 from gradus.core.errors import InputError, UsageError
 from gradus.core.files import made_folder, naming, read_json

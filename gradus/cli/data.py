@@ -1,5 +1,6 @@
 """gradus data: the sets that gradus knows, fetching them, and a look at one's own data."""
 
+import sys
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -10,13 +11,16 @@ from rich.table import Table
 
 from gradus.cli import arguments
 from gradus.cli.main import printable
+from gradus.cli.recipes import choose, explain
 from gradus.core.configs import nearest
 from gradus.core.errors import InputError, UsageError
 from gradus.data.fetch import fetch
 from gradus.data.source_table import SOURCES
 from gradus.data.sources import cache_folder, locate, source_named
 from gradus.engine.job import Panel
-from gradus.jobs import find
+from gradus.engine.probes import first_batch
+
+OWN_DATA = "folder"  # the recipe that reads the user's own data
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,12 +38,17 @@ class FetchArguments:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckArguments:
-    """Look at data before training: classes, sizes, broken items, duplicates across splits."""
+    """Look at data as training would read them: what is there, what is wrong, and the settings that help.
 
-    job: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="JOB")]
-    """The job that the data are for."""
-    data: str
-    """The data, in a layout that the job reads."""
+    It takes the settings of the recipe, as `gradus train` does. Exit status 0: training can read the data.
+    """
+
+    target: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="JOB[/RECIPE]")]
+    """The job that the data are for, and the recipe if not the one called folder."""
+    data: str | None = None
+    """Your own data: a file or folder in the layout that the recipe reads."""
+    skip_bad: bool = False
+    """Ask whether training would begin without the items that cannot be read; all are listed either way."""
 
 
 def run(given: list[str]) -> int:
@@ -47,7 +56,7 @@ def run(given: list[str]) -> int:
     actions = {"list": show, "fetch": download, "check": look}
     action = given[0] if given else "--help"
     if action in arguments.HELP:
-        print("usage: gradus data list | fetch NAME | check JOB --data PATH")
+        print("usage: gradus data list | fetch NAME | check JOB[/RECIPE] --data PATH")
         return 0
     if action not in actions:
         raise UsageError(
@@ -100,19 +109,27 @@ def download(given: list[str]) -> int:
 
 
 def look(given: list[str]) -> int:
-    """Print what the job finds in the data; exit status 1 where it cannot be read."""
-    asked = arguments.parse(CheckArguments, given, verb="data check")
-    job = find(asked.job)
+    """Print what the job finds in the data, then raise what training would stop with, if it would."""
+    if arguments.wants_help(given):
+        return explain(CheckArguments, given, verb="data check", default=OWN_DATA)
+    asked, rest = arguments.parse_some(CheckArguments, given, verb="data check")
+    chosen = choose(
+        asked.target, rest, data=asked.data, skip_bad=asked.skip_bad, verb="data check", default=OWN_DATA
+    )
+    job, config = chosen.job, chosen.config
     if job.examine is None:
         raise UsageError(
             "GR-CLI-006",
-            where=f"gradus data check {asked.job}",
+            where=f"gradus data check {asked.target}",
             wanted="a job that examines data from a path",
             got="one that makes its own",
             remedy="Choose another job (`gradus jobs`).",
         )
-    for panel in job.examine(asked.data):
+    for panel in job.examine(config):
         _print(panel)
+    sys.stdout.flush()  # what follows may be an error
+    first_batch(job, config)
+    print("Training: it can read these data with these settings.")
     return 0
 
 

@@ -9,7 +9,7 @@ import tyro
 
 from gradus.cli import arguments
 from gradus.cli.finish import warn_if_unfinished
-from gradus.cli.train import with_data
+from gradus.cli.recipes import with_data
 from gradus.core.errors import UsageError
 from gradus.engine import folder
 from gradus.engine.job import Split

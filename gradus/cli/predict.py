@@ -5,7 +5,7 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
@@ -17,7 +17,7 @@ from gradus.engine import folder
 from gradus.engine.job import Deployable
 from gradus.jobs import job_of
 from gradus.ship.follow import follow
-from gradus.ship.predict import expand, predict, save_answers
+from gradus.ship.predict import expand, passed_over, predict, save_answers
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +54,9 @@ def run(given: list[str]) -> int:
     deployable = opened.job.deploy(opened.config, opened.parts)
     if asked.follow:
         return _follow(deployable, asked)
-    inputs = expand(asked.inputs, spoken=deployable.spoken)
+    inputs = expand(asked.inputs, spoken=deployable.spoken, endings=deployable.endings)
+    if others := passed_over(asked.inputs, endings=deployable.endings):
+        print(f"note: {others} files with other endings passed over", file=sys.stderr)
     answers, bad = [], 0
     for raw, answer in predict(deployable, inputs, skip_bad=asked.skip_bad):
         answers.append((raw, answer))
@@ -63,8 +65,12 @@ def run(given: list[str]) -> int:
             print(printable(f"left out {answer}"), file=sys.stderr)
             continue
         line = {"input": str(raw), **answer.to_dict()}
-        shown = "  ".join(f"{key} {_shown(value)}" for key, value in line.items())
-        print(json.dumps(line) if asked.json else printable(shown))
+        for shown in [json.dumps(line)] if asked.json else map(printable, worded(line)):
+            print(shown)
+    for remark in deployable.remarks(
+        [answer for _, answer in answers if not isinstance(answer, GradusError)]
+    ):
+        print(printable(f"note: {remark}"), file=sys.stderr)
     if bad:
         print(f"{bad} of {len(answers)} inputs left out", file=sys.stderr)
     if asked.out:
@@ -93,6 +99,25 @@ def _follow(deployable: Deployable, asked: Arguments) -> int:
             elif deployable.matters(answer):
                 print(json.dumps({"input": str(name), **answer.to_dict()}), flush=True)
     return 0
+
+
+def worded(answer: dict[str, Any]) -> list[str]:
+    """An answer as lines to read: its values on one, and below it the rows of a table that it holds."""
+    tables = {
+        key: value
+        for key, value in answer.items()
+        if isinstance(value, list) and value and all(isinstance(row, dict) for row in value)
+    }
+    lines = ["  ".join(f"{key} {_shown(value)}" for key, value in answer.items() if key not in tables)]
+    for rows in tables.values():
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        cells = [names, *([_shown(row.get(name, "")) for name in names] for row in rows)]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        lines += [
+            "  " + "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+            for row in cells
+        ]
+    return lines
 
 
 def _shown(value: object) -> str:

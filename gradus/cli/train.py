@@ -4,18 +4,18 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 
 from gradus.cli import arguments
 from gradus.cli.finish import carry_out
 from gradus.cli.processes import spread
-from gradus.core.configs import Count, check, settings
+from gradus.cli.recipes import choose, explain
+from gradus.core.configs import Count, check
 from gradus.core.errors import UsageError
 from gradus.engine import folder
 from gradus.engine.devices import join_world, num_processes
-from gradus.jobs import resolve
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,21 +37,27 @@ class Arguments:
 def run(given: list[str]) -> int:
     """Train; exit status 0 when the run is complete."""
     if arguments.wants_help(given):
-        return explain(given)
+        return explain(Arguments, given, verb="train")
     asked, rest = arguments.parse_some(Arguments, given, verb="train")
     check(asked)
-    reference, job, recipe = resolve(asked.target)
-    config = with_data(job.recipes[recipe]().config, asked.data, skip_bad=asked.skip_bad)
-    config = arguments.override(config, rest, verb=f"train {asked.target}")
-    out = asked.out or _default_folder(f"{job.name}-{recipe}")
-    world = join_world()
-    with ExitStack() as stack:
-        if world.rank == 0:
-            stack.enter_context(folder.new_run(out, reference=reference, recipe=recipe, config=config))
-        world.wait()
-        if asked.devices > 1 and world.size == 1:
-            return spread(asked.devices, ["resume", str(out)])
-        return carry_out(job, out, world)
+    chosen = choose(asked.target, rest, data=asked.data, skip_bad=asked.skip_bad, verb="train")
+    out = asked.out or _default_folder(f"{chosen.job.name}-{chosen.recipe}")
+    world, begun = join_world(), False
+    try:
+        with ExitStack() as stack:
+            if world.rank == 0:
+                new = folder.new_run(
+                    out, reference=chosen.reference, recipe=chosen.recipe, config=chosen.config
+                )
+                stack.enter_context(new)
+                begun = True
+            world.wait()
+            if asked.devices > 1 and world.size == 1:
+                return spread(asked.devices, ["resume", str(out)])
+            return carry_out(chosen.job, out, world)
+    finally:
+        if begun and not (out / "config.json").exists():
+            print(f"run {out} is taken away again: it failed before its first step", flush=True)
 
 
 def _default_folder(name: str) -> Path:
@@ -64,29 +70,3 @@ def _default_folder(name: str) -> Path:
             remedy="Give --out, or let `gradus train --devices N` start the processes.",
         )
     return Path("runs") / f"{name}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
-
-
-def explain(given: list[str]) -> int:
-    """``gradus train --help``; with a job also every setting of its recipe, and of the model it is given."""
-    given = [token for token in given if token not in arguments.HELP]
-    targets = [token for token in given[:1] if not token.startswith("-")]
-    config = None
-    if targets:
-        _, job, recipe = resolve(targets[0])
-        config = arguments.of_kinds(job.recipes[recipe]().config, given[1:])
-    arguments.show_help(Arguments, config, verb=" ".join(["train", *targets]))
-    return 0
-
-
-def with_data(config: Any, data: str | None, *, skip_bad: bool = False) -> Any:
-    """``config`` with its data read from ``data``; UsageError if its recipe reads no path."""
-    given = [*(["--data.path", data] if data is not None else []), *(["--data.skip-bad"] if skip_bad else [])]
-    if given and "data.path" not in dict(settings(config)):
-        raise UsageError(
-            "GR-CLI-006",
-            where=" ".join(given).replace(".path", "").replace("data.skip", "skip"),
-            wanted="a recipe that reads data from a path",
-            got="one that makes its own",
-            remedy="Leave it out, or choose another recipe (`gradus jobs`).",
-        )
-    return arguments.override(config, given, verb="--data")

@@ -40,7 +40,7 @@ from gradus.data.augment_operations import (
     warp,
 )
 
-View = Literal["flip", "shift"]
+View = Literal["flip", "shift", "affine"]
 KNOTS = 4  # a side: displacements vary over a third of the image
 
 
@@ -144,7 +144,8 @@ def tta_views(images: Images, kinds: tuple[View, ...]) -> Shaped[Tensor, "V B C 
     """The views of test-time augmentation, the images themselves first.
 
     ``flip`` adds the mirror image, ``shift`` a pixel up and left and one down and right; both make 6 views.
-    The caller averages the probabilities over V.
+    ``affine`` adds each image a little turned, slanted, magnified and stretched, both ways: 8 more, as
+    fractions. The caller averages the probabilities over V.
     """
     shifts = (0, -1, 1) if "shift" in kinds else (0,)
     mirrors = (False, True) if "flip" in kinds else (False,)
@@ -155,7 +156,26 @@ def tta_views(images: Images, kinds: tuple[View, ...]) -> Shaped[Tensor, "V B C 
         for shift in shifts
         for mirror in mirrors
     ]
+    if "affine" in kinds:
+        views = [to_float01(view) for view in views] + _slightly_changed(to_float01(images))
     return torch.stack(views)
+
+
+def _slightly_changed(images: Float[Tensor, "B C H W"]) -> list[Float[Tensor, "B C H W"]]:
+    """Eight copies: turned, slanted, magnified and stretched, each a little to either side."""
+    turn, slant, larger, wider = radians(6.0), radians(6.0), 1.07, 1.1
+    sizes = [(larger, larger), (1 / larger, 1 / larger), (wider, 1 / wider), (1 / wider, wider)]
+    changes = [(turn, 0.0, 1.0, 1.0), (-turn, 0.0, 1.0, 1.0), (0.0, slant, 1.0, 1.0), (0.0, -slant, 1.0, 1.0)]
+    changes += [(0.0, 0.0, *size) for size in sizes]
+    still = torch.zeros(len(images), 2, dtype=torch.int64, device=images.device)
+    made = []
+    for change in changes:
+        each = torch.tensor(change, device=images.device).expand(len(images), 4)
+        backward = backward_map(
+            rotate_radians=each[:, 0], shear_radians=each[:, 1], scale_xy=each[:, 2:], mirror_xy=still.bool()
+        )
+        made.append(warp(images, backward=backward, shift_xy=still))
+    return made
 
 
 # -- the drawing of numbers ------------------------------------------------------------------------------

@@ -93,14 +93,14 @@ class Batches:
         rng = generator(self.seed, "order", self.epoch)
         if self._weights is not None:
             weights = self._weights() if callable(self._weights) else self._weights
-            order = _draw(weights.cpu().double(), count, rng)
+            order = draw(weights.cpu().double(), count, rng)
         else:
             order = torch.randperm(count, generator=rng) if self.shuffle else torch.arange(count)
         self._order = order.to(next(iter(self._tensors.values())).device)
         return self._order
 
 
-def _draw(weights: Float[Tensor, "N"], count: int, rng: torch.Generator) -> Int[Tensor, "{count}"]:
+def draw(weights: Float[Tensor, "N"], count: int, rng: torch.Generator) -> Int[Tensor, "{count}"]:
     """Places by weight, with replacement; torch.multinomial would stop at 2^24 items."""
     assert len(weights) == count
     assert bool((weights >= 0).all())

@@ -7,6 +7,13 @@ from pathlib import Path
 
 from gradus.core.errors import InputError
 
+MARKS = {  # what files that are no text in UTF-8 begin with
+    b"\xff\xfe": "text in UTF-16",
+    b"\xfe\xff": "text in UTF-16",
+    b"PAR1": "a Parquet file",
+    b"PK\x03\x04": "a zip archive, as .xlsx files are",
+    b"\x1f\x8b": "a file compressed by gzip, whose name ends in .gz",
+}
 LONGEST_BYTES = 1 << 20  # a line; what is longer is no text that a person wrote
 
 
@@ -17,7 +24,7 @@ def read_lines(path: Path) -> Iterator[str]:
     of its compression, or holds a line of more than a mebibyte.
     """
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
             yield from decoded(pieces(file.readline), where=str(path))
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(
@@ -47,8 +54,11 @@ def decoded(lines: Iterable[bytes], *, where: str) -> Iterator[str]:
                 "GR-TEXT-003",
                 where=f"{where}, line {number}",
                 wanted="text in UTF-8",
-                got=f"the byte 0x{line[error.start]:02x} at place {error.start + 1} of the line",
-                remedy="Save the file in UTF-8.",
+                got=f"the byte 0x{line[error.start]:02x} at place {error.start + 1} of the line"
+                + next(
+                    (f": {what}" for mark, what in MARKS.items() if number == 1 and line.startswith(mark)), ""
+                ),
+                remedy="Save the file as text in UTF-8.",
             ) from error
 
 

@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Int64, Shaped
+import torch.nn.functional as F
+from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
 
 from gradus.core.errors import InputError, UsageError
 from gradus.core.randomness import generator
-from gradus.data.batches import Tensors
+from gradus.data.batches import Tensors, draw
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +26,12 @@ class Ragged:
     @classmethod
     def of(cls, sequences: Sequence[Shaped[Tensor, "_ ..."]]) -> "Ragged":
         """Sequences of one type and width, at least one of them."""
-        lengths = torch.tensor([len(sequence) for sequence in sequences])
-        bounds = torch.cat([torch.zeros(1, dtype=torch.int64), lengths.cumsum(0)])
-        return cls(torch.cat(list(sequences)), bounds)
+        return cls.cut(torch.cat(list(sequences)), torch.tensor([len(sequence) for sequence in sequences]))
+
+    @classmethod
+    def cut(cls, values: Shaped[Tensor, "total ..."], lengths: Int64[Tensor, "N"]) -> "Ragged":
+        """What lies end to end, cut into sequences of these lengths."""
+        return cls(values, F.pad(lengths.cumsum(0), (1, 0)))
 
     def __len__(self) -> int:
         return len(self.bounds) - 1
@@ -42,6 +46,13 @@ class Ragged:
     @property
     def lengths(self) -> Int64[Tensor, "N"]:
         return self.bounds.diff()
+
+    def first(self, most: int) -> "Ragged":
+        """The sequences, none longer than ``most``."""
+        lengths = self.lengths
+        place = torch.arange(len(self.values), device=lengths.device)
+        within = place - self.bounds[:-1].repeat_interleave(lengths) < most
+        return Ragged.cut(self.values[within], lengths.clamp(max=most))
 
     def to(self, device: torch.device) -> "Ragged":
         """The same on a device."""
@@ -64,8 +75,9 @@ class BucketBatches:
     An epoch mixes all items, sorts pools of ``pool`` batches by length, cuts them into batches and mixes
     those: less padding for a little less chance. Each ragged column ``x`` comes as ``x`` and ``x_length``;
     ``mask`` is that of the first. The order depends on the seed and the epoch alone, so two numbers are all
-    the state. ``columns`` may be a function, called for the first batch. UsageError where there is no whole
-    batch, InputError where a saved position lies beyond the data.
+    the state. With ``weights``, an epoch draws its items by weight and with replacement (balanced sampling).
+    ``columns`` and ``weights`` may be functions, called for the first batch. UsageError where there is no
+    whole batch, InputError where a saved position lies beyond the data.
     """
 
     def __init__(
@@ -76,9 +88,10 @@ class BucketBatches:
         seed: int,
         pool: int = 20,
         padding: float = 0,
+        weights: Float[Tensor, "N"] | Callable[[], Float[Tensor, "N"]] | None = None,
     ) -> None:
         self.batch, self.seed, self.pool, self.padding = batch, seed, pool, padding
-        self._source = columns
+        self._source, self._weights = columns, weights
         self._columns: dict[str, Ragged | Tensor] = {}
         self._order: list[Tensor] = []
         self.epoch = self.cursor = 0
@@ -124,7 +137,12 @@ class BucketBatches:
                 remedy="Resume with the data that the run was started on.",
             )
         rng = generator(self.seed, "order", self.epoch)
-        mixed = torch.randperm(count, generator=rng)[: count // self.batch * self.batch]
+        if self._weights is None:
+            mixed = torch.randperm(count, generator=rng)
+        else:
+            weights = self._weights() if callable(self._weights) else self._weights
+            mixed = draw(weights.cpu().double(), count, rng)
+        mixed = mixed[: count // self.batch * self.batch]
         cut: list[Tensor] = []
         for pool in mixed.split(self.batch * self.pool):
             by_length = pool[lengths.cpu()[pool].argsort(stable=True)]

@@ -100,14 +100,19 @@ def cells_of(line: str, *, separator: str, place: str) -> list[str]:
     try:
         (cells,) = csv.reader([line], delimiter=separator, strict=True)
     except csv.Error as error:
-        raise InputError(
-            "GR-ROWS-005",
-            where=place,
-            wanted="a row on a line of its own, quotes closed",
-            got=str(error),
-            remedy="Close the quotes, or double those in a cell; --skip-bad leaves such rows out.",
-        ) from error
+        raise unclosed(place, str(error)) from error
     return [cell.strip() for cell in cells]
+
+
+def unclosed(place: str, got: str) -> InputError:
+    """The error for a line that is no whole row, for a quote that opens or closes in it alone."""
+    return InputError(
+        "GR-ROWS-005",
+        where=place,
+        wanted="a row on a line of its own, quotes closed",
+        got=got,
+        remedy="Close the quotes, or double those in a cell; --skip-bad leaves such rows out.",
+    )
 
 
 def separator_of(line: str) -> str:
@@ -116,8 +121,13 @@ def separator_of(line: str) -> str:
 
 
 def names_columns(cells: Sequence[str]) -> bool:
-    """Whether a first line is a header: no cell of it is a number, and none is empty."""
-    return all(cell and number(cell) is None for cell in cells)
+    """Whether a first line is a header: no cell of it is a number, and none is empty but the first or last.
+
+    Programs that write a table with the numbers of its rows leave the name of these away, and others end each
+    line with a separator.
+    """
+    inner = cells[cells[0] == "" : len(cells) - (cells[-1] == "")]
+    return len(inner) > 0 and all(cell and number(cell) is None for cell in inner)
 
 
 def wrong_width(place: str, *, wanted: int, got: int) -> InputError:
@@ -162,24 +172,32 @@ def table_of(lines: Iterable[str], *, where: str, skip_bad: bool = False) -> Tab
         if has_header
         else tuple(f"column {place}" for place in range(1, len(head) + 1))
     )
-    content, kept, faults = io.BytesIO(), list[int](), list[InputError]()
+    content, kept, faults, opened = io.BytesIO(), list[int](), list[InputError](), 0
     for place, line in numbered if has_header else chain([(first_line, first)], numbered):
+        at = f"{where}, line {place}"
+        if opened and line.count('"') % 2:
+            faults.append(unclosed(at, f"the rest of a cell that begins on line {opened}"))
+            opened = 0
+            continue
         try:
-            _refuse_wrong(line, separator=separator, width=len(columns), place=f"{where}, line {place}")
+            content.write(_plain(line, separator=separator, width=len(columns), place=at).encode())
         except InputError as fault:
             if not skip_bad:
                 raise
             faults.append(fault)
+            opened = place if fault.code == "GR-ROWS-005" else opened
             continue
-        content.write(f"{line}\n".encode())
         kept.append(place)
     if not kept:
         raise InputError(
             "GR-ROWS-002",
             where=where,
             wanted="rows below the names of the columns",
-            got=f"none but {len(faults)} bad ones" if faults else "none",
-            remedy="Export the table again, with its rows.",
+            got=f"none but {len(faults)} bad ones; {faults[0].where}: wanted {faults[0].wanted}, got "
+            f"{faults[0].got}"
+            if faults
+            else "none",
+            remedy=faults[0].remedy if faults else "Export the table again, with its rows.",
         )
     frame = polars.read_csv(
         io.BytesIO(content.getvalue()),
@@ -193,19 +211,25 @@ def table_of(lines: Iterable[str], *, where: str, skip_bad: bool = False) -> Tab
     return Table(columns, trimmed, ((where, np.array(kept)),), tuple(faults))
 
 
-def _refuse_wrong(line: str, *, separator: str, width: int, place: str) -> None:
-    """Raise InputError for a row that has another number of cells; quotes are rare, and slower to read."""
-    found = (
-        len(cells_of(line, separator=separator, place=place)) if '"' in line else line.count(separator) + 1
-    )
-    if found != width:
-        raise wrong_width(place, wanted=width, got=found)
+def _plain(line: str, *, separator: str, width: int, place: str) -> str:
+    """A row with its quotes as polars reads them; InputError where it has another number of cells."""
+    if '"' not in line:  # quotes are rare, and slower to read
+        if line.count(separator) + 1 != width:
+            raise wrong_width(place, wanted=width, got=line.count(separator) + 1)
+        return f"{line}\n"
+    cells = cells_of(line, separator=separator, place=place)
+    if len(cells) != width:
+        raise wrong_width(place, wanted=width, got=len(cells))
+    written = io.StringIO()
+    csv.writer(written, delimiter=separator, lineterminator="\n").writerow(cells)
+    return written.getvalue()
 
 
 def column_names(head: Sequence[str], *, where: str) -> tuple[str, ...]:
-    """The names in a header; InputError where two columns have one name."""
+    """The names in a header, ``column 1`` for an empty one; InputError where two columns have one name."""
     names = list[str]()
-    for place, name in enumerate(head, start=1):
+    for place, given in enumerate(head, start=1):
+        name = given or f"column {place}"
         if name in names and name not in TWINS:
             raise InputError(
                 "GR-ROWS-003",

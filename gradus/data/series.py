@@ -1,43 +1,41 @@
-"""Tables with a time column: read, checked, and mended only as far as the settings allow.
+"""Tables with a time column, as they are in the file.
 
 A file is a table of text (see ``rows``) or Parquet, a row a moment. Times are dates, dates with a time of
 day, or whole numbers; those with a zone are put into UTC. A table in long form has a column that names the
-series of each row. Whatever is mended is counted in the notes.
+series of each row. What is left out is counted in the notes; ``mending`` puts rows in order.
 Letters: T rows, C columns.
 """
 
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from gradus.core.errors import InputError, UsageError
-from gradus.data.calendar import Step, places_of, step_of, times_at, worded
 from gradus.data.rows import read_table
 
 TIME_NAMES = ("date", "time", "datetime", "timestamp", "ds")
-FORMATS = ("%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M:%S%.f")
+FORMATS = ("%Y-%m", "%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M:%S%.f")
+OTHER_FORMATS = tuple(
+    f"{date}{time}"
+    for date in (
+        *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%d-%b-%Y", "%d %b %Y", "%b %d, %Y", "%Y%m%d"),
+        *("%d.%m.%y", "%d/%m/%y", "%m/%d/%y"),
+    )
+    for time in ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+)
+FORM = "a date such as 2026-01-31 14:00"
 ZONE = r"(?:Z|[+-]\d{2}:?\d{2})$"
-SHOWN = 3  # places that an error names
+SHOWN = 3  # places that a note names
+TRIED = 100  # texts that a format is tried on before it is on all
+KEPT = 20  # bad cells of a column that are told one by one
 
 Moments = Int64[np.ndarray, "T"]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Mending:
-    """What is done about a table that is not in order; each "error" stops and names the row."""
-
-    order: Literal["error", "sort"] = "error"
-    """Times that go back: sort the rows."""
-    duplicates: Literal["error", "first", "last", "mean"] = "error"
-    """Rows of one time: keep the first or the last of them, or their mean."""
-    gaps: Literal["error", "hold", "ignore"] = "error"
-    """Missing or irregular times: hold fills gaps with what was before them; ignore counts rows as steps."""
-    missing: Literal["error", "hold"] = "error"
-    """Missing values: hold repeats the one before."""
+Counted = Literal["line", "row"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,23 +73,10 @@ class Raw:
     values: Float64[np.ndarray, "T C"]
     static: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One series in order: a row a step, nothing missing; columns known ahead may go on for some rows."""
-
-    name: str
-    where: str
-    times: Moments
-    dated: bool
-    step: Step
-    columns: tuple[str, ...]
-    values: Float64[np.ndarray, "T C"]
-    num_seen: int
-    """Rows of which every column is there."""
-    static: tuple[str, ...]
-    notes: tuple[str, ...]
+    faults: tuple[InputError, ...] = ()
+    """The first bad cells of each column, of all series of the table, in the first of them."""
+    counted: Counted = "line"
+    """What ``rows`` counts."""
 
 
 # -- reading ---------------------------------------------------------------------------------------------
@@ -122,18 +107,27 @@ def read_series(path: Path, form: Form) -> list[Raw]:
         times, dated = _times(table, time, form.time_format, notes)
     others = [c for c in table.columns if c not in (time, form.series, *form.static)]
     texts = [c for c in others if form.skip_texts and _is_text(table, c)]
-    if texts:
-        notes.append(f"Columns of text: {', '.join(texts)}; name them with --data.series or --data.static.")
+    about = [f"{name} holds {_about_text(table, name)}." for name in texts]
+    notes += about
     numbers = form.numbers or tuple(c for c in others if c not in texts)
     if not numbers:
-        raise _refused(table, "GR-SERIES-002", "a column of numbers beside the time", "none", "Add one.")
+        raise _refused(
+            table,
+            "GR-SERIES-002",
+            "a column of numbers beside the time",
+            "none",
+            " ".join(about) or "Add one.",
+        )
     values = np.stack([_numbers(table, name) for name in numbers], axis=1)
     names = table.texts(form.series) if form.series else np.full(len(times), "", dtype=object)
     if table.bad.all():
-        raise _refused(table, "GR-SERIES-002", "a row that can be read", "none", "Export the table again.")
+        fault = table.faults[0]
+        got = f"none; {fault.where}: wanted {fault.wanted}, got {fault.got}"
+        raise _refused(table, "GR-SERIES-002", "a row that can be read", got, fault.remedy)
+    faults = (*table.narrow, *table.faults)
     if table.bad.any():
-        lines = ", ".join(str(row) for row in table.rows[table.bad][:SHOWN])
-        notes.append(f"{int(table.bad.sum())} rows with a bad cell are left out, row {lines} first.")
+        first = "; ".join(fault.where.removeprefix(f"{path}, ") for fault in table.faults[:SHOWN])
+        notes.append(f"{int(table.bad.sum())} rows with a bad cell are left out, {first} first.")
     raws = []
     for name in dict.fromkeys(names.tolist()):
         mine = np.flatnonzero((names == name) & ~table.bad)
@@ -151,9 +145,11 @@ def read_series(path: Path, form: Form) -> list[Raw]:
                 values[mine],
                 static,
                 tuple(notes),
+                faults,
+                table.counted,
             )
         )
-        notes = []  # said once
+        notes, faults = [], ()  # said once
     return raws
 
 
@@ -169,21 +165,33 @@ class _Cells:
     bad: Bool[np.ndarray, "T"]
     """Rows to leave out."""
     skip_bad: bool
+    faults: list[InputError]
     table: Any = None
+    """The table of text that this is made of."""
+
+    @property
+    def counted(self) -> Counted:
+        return "line" if self.table is not None else "row"
+
+    @property
+    def narrow(self) -> tuple[InputError, ...]:
+        """The first rows that have another number of cells, which are left out already."""
+        return self.table.faults[:KEPT] if self.table is not None else ()
 
     def refuse(self, bad: Bool[np.ndarray, "T"], column: str, code: str, wanted: str, remedy: str) -> None:
         """Raise InputError for the first row of these, unless bad rows are left out."""
-        if self.skip_bad:
-            self.bad[bad] = True
-        elif bad.any():
-            row = int(bad.argmax())
-            raise InputError(
+        for row in np.flatnonzero(bad)[:KEPT].tolist():
+            fault = InputError(
                 code,
-                where=f"{self.where}, row {self.rows[row]}, column {column}",
+                where=f"{self.where}, {self.counted} {self.rows[row]}, column {column}",
                 wanted=wanted,
-                got=repr(str(self.texts(column)[row])[:60]),
+                got=repr("" if (cell := self.frame[column][row]) is None else str(cell)[:60]),
                 remedy=remedy,
             )
+            if not self.skip_bad:
+                raise fault
+            self.faults.append(fault)
+        self.bad[bad] = True
 
     def texts(self, column: str) -> np.ndarray:
         import polars
@@ -195,12 +203,21 @@ def _text(path: Path, form: Form) -> _Cells:
     """A table of text."""
     table = read_table(path, skip_bad=form.skip_bad)
     ((_, lines),) = table.origins
-    notes = ["The first line holds numbers: columns are counted."] if table.columns[0] == "column 1" else []
+    counted = all(name == f"column {place}" for place, name in enumerate(table.columns, start=1))
+    notes = ["The first line holds numbers: columns are counted."] if counted else []
     if table.faults:
         notes.append(f"{len(table.faults)} rows are left out, {table.faults[0].where} first.")
     bad = np.zeros(len(lines), dtype=np.bool_)
     return _Cells(
-        str(path), table.columns, table.cells, lines.astype(np.int64), tuple(notes), bad, form.skip_bad, table
+        str(path),
+        table.columns,
+        table.cells,
+        lines.astype(np.int64),
+        tuple(notes),
+        bad,
+        form.skip_bad,
+        [],
+        table,
     )
 
 
@@ -223,7 +240,7 @@ def _parquet(path: Path, form: Form) -> _Cells:
             "GR-SERIES-002", where=str(path), wanted="rows", got="none", remedy="Export the table again."
         )
     rows, bad = np.arange(1, frame.height + 1), np.zeros(frame.height, dtype=np.bool_)
-    return _Cells(str(path), tuple(frame.columns), frame, rows, (), bad, form.skip_bad)
+    return _Cells(str(path), tuple(frame.columns), frame, rows, (), bad, form.skip_bad, [])
 
 
 def _numbers(table: _Cells, column: str) -> Float64[np.ndarray, "T"]:
@@ -243,6 +260,8 @@ def _numbers(table: _Cells, column: str) -> Float64[np.ndarray, "T"]:
     remedy = (
         "Mend the cell, leave it empty where the value is missing, or name the columns with --data.targets."
     )
+    if is_text.any() and _is_text(table, column):
+        remedy = f"It holds {_about_text(table, column)}; or name the columns of numbers with --data.targets."
     table.refuse(is_text, column, "GR-SERIES-004", "a finite number", remedy)
     return values
 
@@ -255,6 +274,23 @@ def _is_text(table: _Cells, column: str) -> bool:
     return len(cells) > 0 and cells.cast(polars.Float64, strict=False).count() == 0
 
 
+def _about_text(table: _Cells, column: str) -> str:
+    """What a column of text may be, and the setting that reads it so."""
+    import polars
+
+    name, texts = quote(column), table.frame[column].cast(polars.String).drop_nulls().str.strip_chars()
+    texts = texts.filter(texts != "")
+    if texts.str.contains(r"^[+-]?\d+,\d+$").all():
+        return "numbers with a decimal comma, to be written with a point"
+    if texts.str.contains(r"^[+-]?\d{1,3}([,'. ]\d{3})+([.,]\d+)?$").all():
+        return "numbers with marks between thousands, to be written without"
+    if texts.str.contains(r"^\d{4}[-/]\d\d[-/]\d\d").all():
+        return f"times, which --data.time {name} reads"
+    if fitting := formats_of(texts):
+        return f'times, which --data.time {name} --data.time-format "{fitting[0]}" reads'
+    return f"names: --data.series {name} where of series, --data.static {name} where each series has one"
+
+
 def _one_value(table: _Cells, column: str, mine: Int64[np.ndarray, "S"], name: str) -> str:
     """The one text that a static column has for a series; InputError where there are two."""
     texts = table.texts(column)[mine]
@@ -262,7 +298,7 @@ def _one_value(table: _Cells, column: str, mine: Int64[np.ndarray, "S"], name: s
     if len(other):
         raise InputError(
             "GR-SERIES-005",
-            where=f"{table.where}, row {table.rows[mine[other[0]]]}, column {column}",
+            where=f"{table.where}, {table.counted} {table.rows[mine[other[0]]]}, column {column}",
             wanted=f"{texts[0]!r}, as in the other rows of the series {name}",
             got=repr(str(texts[other[0]])[:60]),
             remedy="A static column has one value a series: mend it, or name it in --data.past instead.",
@@ -298,7 +334,7 @@ def _times(table: _Cells, column: str, form: str | None, notes: list[str]) -> tu
         if parsed.dtype.time_zone is not None:
             parsed = parsed.dt.replace_time_zone(None)  # strptime with %z gives UTC
             notes.append(f"Times of {column} are put into UTC.")
-        return _microseconds(table, column, parsed, f"a time of the format {form}"), True
+        return _microseconds(table, column, _with_a_year(parsed), f"a time of the format {form}"), True
     return _iso(table, column, texts, notes), True
 
 
@@ -321,20 +357,46 @@ def _iso(table: _Cells, column: str, texts: Any, notes: list[str]) -> Moments:
         plain = plain.str.replace(ZONE, "").str.strip_chars()
         kinds = len(np.unique(shift[zoned]))
         notes.append(f"Times of {column} are put into UTC from {kinds} zone{'s' if kinds > 1 else ''}.")
-    forms = (plain.str.strptime(polars.Datetime("us"), form, strict=False) for form in FORMATS)
-    return _microseconds(table, column, max(forms, key=lambda parsed: parsed.count())) - shift
+    forms = (_with_a_year(plain.str.strptime(polars.Datetime("us"), form, strict=False)) for form in FORMATS)
+    parsed = max(forms, key=lambda parsed: parsed.count())
+    if parsed.count() == 0 and (fitting := formats_of(texts)):
+        remedy = " or ".join(f'--data.time-format "{form}"' for form in fitting)
+        _refuse_times(table, column, parsed.is_null().to_numpy(), FORM, f"Give {remedy}.")
+    return _microseconds(table, column, parsed) - shift
 
 
-def _microseconds(
-    table: _Cells, column: str, parsed: Any, wanted: str = "a date such as 2026-01-31 14:00"
-) -> Moments:
+def formats_of(texts: Any) -> list[str]:
+    """The usual formats other than ISO 8601 that all of these texts have."""
+    import polars
+
+    def fits(some: Any, form: str) -> bool:
+        times = _with_a_year(some.str.strptime(polars.Datetime("us"), form, strict=False))
+        return len(some) > 0 and times.count() == len(some)
+
+    return [form for form in OTHER_FORMATS if fits(texts.head(TRIED), form) and fits(texts, form)]
+
+
+def _with_a_year(parsed: Any) -> Any:
+    """Times without those of the first millennium: strptime takes 03.04.24 for a day of the year 24."""
+    import polars
+
+    frame = polars.select(polars.when(parsed.dt.year() >= 1000).then(parsed))
+    return frame.to_series()
+
+
+def _microseconds(table: _Cells, column: str, parsed: Any, wanted: str = FORM) -> Moments:
     """Parsed times as numbers; what is none is bad."""
     _refuse_times(table, column, parsed.is_null().to_numpy(), wanted)
     return parsed.dt.timestamp("us").fill_null(0).to_numpy().copy()
 
 
-def _refuse_times(table: _Cells, column: str, bad: Bool[np.ndarray, "T"], wanted: str) -> None:
-    remedy = "Mend the cell; say --data.time-format where all times have another format."
+def _refuse_times(
+    table: _Cells,
+    column: str,
+    bad: Bool[np.ndarray, "T"],
+    wanted: str,
+    remedy: str = "Mend the cell; say --data.time-format where all times have another format.",
+) -> None:
     table.refuse(bad, column, "GR-SERIES-007", wanted, remedy)
 
 
@@ -349,163 +411,3 @@ def _checked(form: str) -> str:
             remedy="Write it as the times in the file are written.",
         )
     return form
-
-
-# -- checks and mending ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class TimeFaults:
-    """What is wrong with the times of a series; the places are those of rows after sorting."""
-
-    step: Step
-    unsorted: Int64[np.ndarray, "_"]
-    """Rows that are earlier than the one before them, as they come."""
-    duplicates: Int64[np.ndarray, "_"]
-    """Rows of the time of the row before them."""
-    irregular: Int64[np.ndarray, "_"]
-    """Rows that no whole number of steps leads to."""
-    gaps: Int64[np.ndarray, "_"]
-    """Rows with steps missing before them."""
-    num_missing: int
-    """Steps in all gaps."""
-
-
-def time_faults(times: Moments, *, dated: bool) -> TimeFaults:
-    """Look at times, whatever their order."""
-    unsorted = np.flatnonzero(np.diff(times) < 0) + 1
-    ordered = np.sort(times, kind="stable")
-    same = np.diff(ordered) == 0
-    step = step_of(ordered, dated=dated)
-    places, on_grid = places_of(ordered, step)
-    skipped = np.diff(places) - 1
-    is_gap = (skipped > 0) & on_grid[1:] & on_grid[:-1]
-    return TimeFaults(
-        step,
-        unsorted,
-        np.flatnonzero(same) + 1,
-        np.flatnonzero(~on_grid),
-        np.flatnonzero(is_gap) + 1,
-        int(skipped[is_gap].sum()),
-    )
-
-
-def mended(raw: Raw, mending: Mending, *, known: tuple[str, ...] = ()) -> Series:
-    """A series in order, by the treatments that the settings allow.
-
-    InputError names the rows of whatever they do not allow, and a value missing at the very beginning.
-    """
-    notes = list(raw.notes)
-    order = np.argsort(raw.times, kind="stable")
-    faults = time_faults(raw.times, dated=raw.dated)
-    if len(faults.unsorted):
-        _allow(raw, raw.rows[faults.unsorted], mending.order, "GR-SERIES-010", "times that go forward",
-               "one earlier than the row before", "--data.mend.order sort")  # fmt: skip
-        notes.append(f"{len(faults.unsorted)} rows were out of order: sorted.")
-    times, values, rows = raw.times[order], raw.values[order], raw.rows[order]
-    if len(faults.duplicates):
-        _allow(raw, rows[faults.duplicates], mending.duplicates, "GR-SERIES-011", "each time once",
-               "the time of another row", "--data.mend.duplicates first (or last, or mean)")  # fmt: skip
-        times, values, rows = _without_duplicates(times, values, rows, mending.duplicates)
-        notes.append(f"{len(faults.duplicates)} rows of a time that was there: {mending.duplicates} kept.")
-        faults = time_faults(times, dated=raw.dated)
-    step = faults.step
-    if len(faults.irregular) and mending.gaps != "ignore":
-        _allow(
-            raw,
-            rows[faults.irregular],
-            "error",
-            "GR-SERIES-012",
-            f"steps of {worded(step)}",
-            "a time between two of them",
-            "--data.mend.gaps ignore, which takes each row as a step",
-        )
-    if len(faults.gaps) or len(faults.irregular):
-        if mending.gaps == "error":
-            _allow(raw, rows[faults.gaps], "error", "GR-SERIES-013", f"a row every {worded(step)}",
-                   f"{faults.num_missing} steps missing in {len(faults.gaps)} gaps, one before this row",
-                   "--data.mend.gaps hold (or ignore)")  # fmt: skip
-        found = f"{faults.num_missing} steps are missing in {len(faults.gaps)} gaps"
-        if mending.gaps == "hold":
-            times, values, rows = _held(times, values, rows, step)
-            notes.append(f"{found}: filled with the values before them.")
-        else:
-            irregular = f" and {len(faults.irregular)} rows are irregular" if len(faults.irregular) else ""
-            notes.append(f"{found}{irregular}: each row is taken as a step of {worded(step)}.")
-    values, num_seen = _without_missing(raw, values, rows, mending, known, notes)
-    return Series(raw.name, raw.where, times, raw.dated, step, raw.columns, values, num_seen, raw.static,
-                  tuple(notes))  # fmt: skip
-
-
-def _allow(
-    raw: Raw, rows: Int64[np.ndarray, "_"], treatment: str, code: str, wanted: str, got: str, remedy: str
-) -> None:
-    """Raise InputError for the first of these rows unless a treatment was chosen."""
-    if treatment != "error":
-        return
-    more = f" ({len(rows)} such rows)" if len(rows) > 1 else ""
-    series = f", series {raw.name}" if raw.name else ""
-    raise InputError(
-        code,
-        where=f"{raw.where}{series}, row {rows[0]}",
-        wanted=wanted,
-        got=f"{got}{more}",
-        remedy=f"Mend the table, or give {remedy}.",
-    )
-
-
-def _without_duplicates(
-    times: Moments, values: Float64[np.ndarray, "T C"], rows: Int64[np.ndarray, "T"], treatment: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """One row a time: the first or the last of them in the file, or the mean of what is not missing."""
-    unique, first, counts = np.unique(times, return_index=True, return_counts=True)
-    if treatment == "mean":
-        total, seen = np.zeros((len(unique), values.shape[1])), np.zeros((len(unique), values.shape[1]))
-        group = np.repeat(np.arange(len(unique)), counts)
-        np.add.at(total, group, np.nan_to_num(values))
-        np.add.at(seen, group, ~np.isnan(values))
-        mean = np.divide(total, seen, out=np.full_like(total, np.nan), where=seen > 0)
-        return unique, mean, rows[first]
-    chosen = first if treatment == "first" else first + counts - 1
-    return unique, values[chosen], rows[chosen]
-
-
-def _held(
-    times: Moments, values: Float64[np.ndarray, "T C"], rows: Int64[np.ndarray, "T"], step: Step
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A row for every step, those that were missing with the values before them: nothing looks ahead."""
-    places, _ = places_of(times, step)
-    whole = np.arange(places[-1] + 1)
-    before = np.searchsorted(places, whole, side="right") - 1
-    return times_at(int(times[0]), step, whole), values[before], rows[before]
-
-
-def _without_missing(
-    raw: Raw,
-    values: Float64[np.ndarray, "T C"],
-    rows: Int64[np.ndarray, "T"],
-    mending: Mending,
-    known: tuple[str, ...],
-    notes: list[str],
-) -> tuple[np.ndarray, int]:
-    """Values without NaN, and how many rows have all columns: those known ahead may go on alone."""
-    seen_columns = [place for place, name in enumerate(raw.columns) if name not in known]
-    there = ~np.isnan(values[:, seen_columns]).all(axis=1)
-    ahead = bool(known) and bool(there.any())
-    num_seen = int(np.flatnonzero(there)[-1]) + 1 if ahead else len(values)
-    missing = np.isnan(values)
-    missing[num_seen:, seen_columns] = False
-    if missing.any():
-        row, column = np.argwhere(missing)[0]
-        place = np.array([rows[row]])
-        _allow(raw, place, mending.missing, "GR-SERIES-014", f"a value in column {raw.columns[column]}",
-               f"none, one of {int(missing.sum())} missing values", "--data.mend.missing hold")  # fmt: skip
-        if missing[0].any():
-            _allow(raw, rows[:1], "error", "GR-SERIES-014",
-                   f"a value in column {raw.columns[int(missing[0].argmax())]} to begin with",
-                   "none, and none before it to hold", "a table that begins later")  # fmt: skip
-        last = np.where(missing, 0, np.arange(len(values))[:, None])
-        held = np.take_along_axis(values, np.maximum.accumulate(last, axis=0), axis=0)
-        values = np.where(missing, held, values)
-        notes.append(f"{int(missing.sum())} missing values: the ones before them are held.")
-    return values, num_seen

@@ -1,8 +1,10 @@
-"""Other ways to have said the same: faster, higher, noisier, cut short, with gaps in time and frequency.
+"""Other ways to have said the same: in a room, by another throat, faster, noisier, cut short, with gaps.
 
 Papers: Ko et al. 2015, Audio Augmentation for Speech Recognition, Interspeech (speed); Laroche and Dolson
 1999, IEEE Transactions on Speech and Audio Processing 7(3) (time stretching by a phase vocoder); Park et al.
-2019, arXiv 1904.08779 (SpecAugment, without its time warping).
+2019, arXiv 1904.08779 (SpecAugment, without its time warping); Jaitly and Hinton 2013, Vocal Tract Length
+Perturbation, ICML workshop on deep learning for audio (the warp, which data/spectra.py applies); Polack 1993,
+Applied Acoustics 38(2) (a room's echo as noise that dies away).
 Letters: B sounds, S samples, T frames, M bands.
 """
 
@@ -19,6 +21,7 @@ from gradus.core.configs import Fraction, NotNegative, Positive, Share, Whole, W
 from gradus.data.sounds import resample
 
 STRETCH_WINDOW, STRETCH_HOP = 256, 64
+SHORTEST_ECHO, LEAST_ECHO_DB = 0.15, 15.0  # as a share of the longest one; of the sound over its echo
 FINEST_RATIO = 60  # pitch is shifted by a ratio of numbers up to this one
 
 
@@ -38,12 +41,19 @@ class SoundAugmentConfig:
     """Most that is cut off at either end of a sound, as a share of it: recordings are trimmed by chance."""
     tilt: Fraction = 0.0
     """Most of the last sample that is added to or taken off each one: a duller or a sharper microphone."""
+    echo_share: Share = 0.0
+    """Share of the sounds that are heard in a room, with an echo behind them that goes on when they end."""
+    echo_seconds: Positive = 0.6
+    """Longest time in which an echo falls by 60 dB."""
     gain_db: NotNegative = 0.0
     """Most that a sound is made louder or softer."""
     noise_share: Share = 0.0
     """Share of the sounds that get white noise."""
     noise_snr_db: tuple[float, float] = (10.0, 30.0)
     """Range of the power of a sound over that of its noise."""
+    warp: Fraction = 0.0
+    """Most that the resonances of a sound are moved up or down, as a share of their frequency: another
+    throat, at the same tempo and pitch."""
     time_masks: Whole = 0
     """Gaps in time in each sound, each silent in all bands."""
     time_mask_share: Share = 0.1
@@ -64,9 +74,10 @@ def augment_sounds(
     length: Int64[Tensor, "B"],
     config: SoundAugmentConfig,
     *,
+    rate_hz: int,
     generator: torch.Generator,
 ) -> tuple[Float[Tensor, "B s"], Int64[Tensor, "B"]]:
-    """The sounds with other speed, tempo, pitch, loudness and noise, padded with zeros, and their lengths."""
+    """The sounds with other speed, tempo, pitch, room, loudness, noise, zeros behind, and their lengths."""
     made = []
     for row, samples in zip(sound, length.tolist(), strict=True):
         clip = row[:samples]
@@ -80,6 +91,14 @@ def augment_sounds(
             clip = time_stretch(clip, low + (high - low) * _chance(generator))
         if config.pitch_semitones and _chance(generator) < config.stretch_share:
             clip = pitch_shift(clip, config.pitch_semitones * (2 * _chance(generator) - 1))
+        if config.echo_share and _chance(generator) < config.echo_share:
+            longest = config.echo_seconds * rate_hz
+            clip = in_room(
+                torch.nn.functional.pad(clip, (0, int(longest * _chance(generator)))),
+                longest * (SHORTEST_ECHO + (1 - SHORTEST_ECHO) * _chance(generator)),
+                direct_db=LEAST_ECHO_DB * _chance(generator),
+                generator=generator,
+            )
         if config.tilt:
             clip = tilted(clip, config.tilt * (2 * _chance(generator) - 1))
         if config.gain_db:
@@ -130,6 +149,22 @@ def pitch_shift(sound: Float[Tensor, "S"], semitones: float) -> Float[Tensor, "S
     return torch.nn.functional.pad(faster, (0, max(0, missing)))[: len(sound)]
 
 
+def in_room(
+    sound: Float[Tensor, "S"], decay_samples: float, *, direct_db: float, generator: torch.Generator
+) -> Float[Tensor, "S"]:
+    """The sound and an echo, noise that falls by 60 dB in ``decay_samples``.
+
+    The echo of a click has a power ``direct_db`` below that of the click itself.
+    """
+    places = torch.arange(1, max(2, math.ceil(decay_samples)), device=sound.device)
+    noise = torch.randn(len(places), generator=generator, device=sound.device)
+    echo = noise * 10 ** (-3 * places / decay_samples)
+    response = torch.cat([echo.new_ones(1), echo / echo.norm() * 10 ** (-direct_db / 20)])
+    points = 2 ** math.ceil(math.log2(len(sound) + len(response)))  # of the transforms: nothing wraps
+    spectrum = torch.fft.rfft(sound, points) * torch.fft.rfft(response, points)
+    return torch.fft.irfft(spectrum, points)[: len(sound)]
+
+
 def tilted(sound: Float[Tensor, "S"], share: float) -> Float[Tensor, "S"]:
     """The sound with a share of the last sample added to each: less treble; below 0, less bass."""
     return sound + share * torch.nn.functional.pad(sound, (1, 0))[:-1]
@@ -139,6 +174,16 @@ def with_noise(sound: Float[Tensor, "S"], snr_db: float, *, generator: torch.Gen
     """The sound with white noise of a power ``snr_db`` below its own; silence stays silent."""
     noise = torch.randn(sound.shape, generator=generator, device=sound.device)
     return sound + noise * (sound.square().mean() / 10 ** (snr_db / 10)).sqrt()
+
+
+def warps(
+    count: int, config: SoundAugmentConfig, *, generator: torch.Generator
+) -> Float[Tensor, "{count}"] | None:
+    """The factor on the frequencies of each of so many sounds; None where they stay."""
+    if not config.warp:
+        return None
+    drawn = torch.rand(count, generator=generator, device=generator.device)
+    return 1 + config.warp * (2 * drawn - 1)
 
 
 def gaps(

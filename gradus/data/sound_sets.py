@@ -26,6 +26,7 @@ from gradus.data.characters import Case, tidy
 from gradus.data.lines import decoded
 from gradus.data.members import Members, is_left_behind, open_members
 from gradus.data.ragged import Ragged
+from gradus.data.rows import separator_of
 from gradus.data.sounds import SUFFIXES, at_rate, read_sound
 
 ORDER = listings.ORDER
@@ -345,21 +346,33 @@ def _pairs(members: Members, name: str) -> Iterator[tuple[str, str]]:
 def _rows(
     members: Members, name: str, columns: tuple[str, ...], listing: Listing, *, quoted: bool
 ) -> Iterator[tuple[str, dict[str, str]]]:
-    """The rows of a table with their places; what lacks a column goes to the faults."""
+    """The rows of a table with their places; what lacks a column, or ends in a quote, goes to the faults."""
     lines = _lines(members, name)
-    separator = "\t" if name.endswith(".tsv") else ","
+    first = next(lines, ("", ""))[1] or " "
+    separator = "\t" if name.endswith(".tsv") else separator_of(first)
 
     def cells(text: str) -> list[str]:
-        return next(csv.reader([text], delimiter=separator)) if quoted else text.split(separator)
+        if not quoted:
+            return text.split(separator)
+        try:
+            return next(csv.reader([text], delimiter=separator, strict=True))
+        except csv.Error:
+            return []
 
-    header = cells(next(lines, ("", ""))[1] or " ")
+    header = cells(first)
     if not set(columns) <= set(header):
-        raise _bad_line(
-            f"{members.where}/{name}, line 1", f"the columns {' and '.join(columns)}", ", ".join(header)
+        raise InputError(
+            "GR-SOUND-014",
+            where=f"{members.where}/{name}, line 1",
+            wanted=f"the columns {' and '.join(columns)}",
+            got=first[:200],
+            remedy="Name the columns so in the first line.",
         )
     for line, text in lines:
         values = cells(text)
-        if len(values) != len(header):
+        if not values:
+            listing.faults.append(_bad_line(line, "a row on a line of its own, quotes closed", text[:80]))
+        elif len(values) != len(header):
             listing.faults.append(_bad_line(line, f"{len(header)} columns", f"{len(values)}"))
         else:
             yield line, dict(zip(header, values, strict=True))

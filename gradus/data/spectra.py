@@ -1,7 +1,8 @@
 """What is heard in a sound, some hundred times a second: log-mel bands, or the cepstrum of them.
 
 Papers: Davis and Mermelstein 1980, IEEE Transactions on Acoustics, Speech and Signal Processing 28(4) (MFCC);
-Slaney 1998, Auditory Toolbox, Interval Technical Report 1998-010 (the mel scale that librosa follows).
+Slaney 1998, Auditory Toolbox, Interval Technical Report 1998-010 (the mel scale that librosa follows);
+Jaitly and Hinton 2013, Vocal Tract Length Perturbation, ICML workshop on deep learning for audio (the warp).
 Departures: logarithms are natural and stop at ``FLOOR``, which is near the rounding noise of 16-bit samples.
 Letters: B sounds, S samples, T frames, M bands, K coefficients, N samples of a window.
 """
@@ -21,6 +22,7 @@ from gradus.core.errors import UsageError
 FLOOR = 1e-10
 LINEAR_HZ, LOG_FROM_HZ, LOG_STEP = 200 / 3, 1000.0, math.log(6.4) / 27  # the scale: a line, then a logarithm
 LEAST_VARIANCE = 1e-5
+WARPED_SHARE = 0.8  # of half the sampling rate: up to there frequencies are warped, beyond it brought back
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,7 +40,7 @@ class SpectraConfig:
     hop_seconds: Positive = 0.01
     """Time from one frame to the next."""
     tail_seconds: NotNegative = 0.0
-    """Silence heard after each sound: a model that hears the past alone needs time to end its last word."""
+    """Silence heard after each sound: time to write its last word, above all where only the past is heard."""
     normalise: Literal["training", "utterance"] = "training"
     """Mean 0 and deviation 1 in each band: by the training split, or by each utterance itself, which takes
     off the microphone and cannot stream."""
@@ -82,17 +84,22 @@ class Spectra(nn.Module):
         return 1 + (length + self.tail) // self.hop
 
     def forward(
-        self, sound: Float[Tensor, "B S"], length: Int64[Tensor, "B"]
+        self, sound: Float[Tensor, "B S"], length: Int64[Tensor, "B"], warp: Float[Tensor, "B"] | None = None
     ) -> tuple[Float[Tensor, "B T M"], Int64[Tensor, "B"]]:
-        """Normalised frames, zero beyond each sound's own, and how many those are."""
+        """Normalised frames, zero beyond each sound's own, and how many those are.
+
+        With ``warp`` the resonances of each sound are heard at so many times their frequency.
+        """
         inside = torch.arange(sound.shape[1], device=sound.device) < length[:, None]
         edge = self.num_samples // 2
-        frames = self.frames(F.pad(torch.where(inside, sound, 0.0), (edge, edge + self.tail)))
+        frames = self.frames(F.pad(torch.where(inside, sound, 0.0), (edge, edge + self.tail)), warp)
         count = self.count(length)
         mask = torch.arange(frames.shape[1], device=sound.device) < count[:, None]
         return self.normalised(frames, mask), count
 
-    def frames(self, sound: Float[Tensor, "B S"]) -> Float[Tensor, "B T M"]:
+    def frames(
+        self, sound: Float[Tensor, "B S"], warp: Float[Tensor, "B"] | None = None
+    ) -> Float[Tensor, "B T M"]:
         """Frames as they are, one for each whole window: a stream brings its own edges."""
         with torch.autocast(sound.device.type, enabled=False):  # eight bits are too few for a power
             spectrum = torch.stft(
@@ -105,8 +112,13 @@ class Spectra(nn.Module):
                 return_complex=True,
             )
             power = torch.view_as_real(spectrum).square().sum(-1)  # (B, N / 2 + 1, T)
-            bands = (self.filters @ power).clamp(min=FLOOR).log().transpose(1, 2)  # (B, M, T) -> (B, T, M)
+            filters = self.filters if warp is None else self._warped_filters(warp)
+            bands = (filters @ power).clamp(min=FLOOR).log().transpose(1, 2)  # (B, M, T) -> (B, T, M)
             return bands if self.cosines is None else bands @ self.cosines.T  # (B, T, M) -> (B, T, K)
+
+    def _warped_filters(self, warp: Float[Tensor, "B"]) -> Float[Tensor, "B M bins"]:
+        """Each sound's own filters, which hear its frequencies as others."""
+        return mel_filters(self.rate_hz, num_samples=self.num_samples, bands=self.config.bands, warp=warp)
 
     def normalised(self, frames: Float[Tensor, "B T M"], mask: Bool[Tensor, "B T"]) -> Float[Tensor, "B T M"]:
         """Mean 0 and deviation 1 in each band, by the training split or over each sound's own frames."""
@@ -125,13 +137,32 @@ def over_utterances(frames: Float[Tensor, "B T M"], mask: Bool[Tensor, "B T"]) -
     return centred / (variance + LEAST_VARIANCE).sqrt()
 
 
-def mel_filters(rate_hz: int, *, num_samples: int, bands: int) -> Float[Tensor, "{bands} bins"]:
-    """Triangles over the bins of a Fourier transform, even on the mel scale, each of area 2 / width in Hz."""
+def mel_filters(
+    rate_hz: int, *, num_samples: int, bands: int, warp: Float[Tensor, "*B"] | None = None
+) -> Float[Tensor, "*B {bands} bins"]:
+    """Triangles over the bins of a Fourier transform, even on the mel scale, each of area 2 / width in Hz.
+
+    With ``warp`` a bin counts as one of so many times its frequency.
+    """
     bins = torch.linspace(0, rate_hz / 2, num_samples // 2 + 1, dtype=torch.float64)
-    corners = hz_of_mel(torch.linspace(0, mel_of_hz(rate_hz / 2), bands + 2, dtype=torch.float64))
+    if warp is not None:
+        bins = warped_hz(bins.to(warp.device), warp.double(), top_hz=rate_hz / 2)[..., None, :]
+    corners = hz_of_mel(
+        torch.linspace(0, mel_of_hz(rate_hz / 2), bands + 2, dtype=torch.float64, device=bins.device)
+    )
     low, middle, high = corners[:-2, None], corners[1:-1, None], corners[2:, None]
     rising, falling = (bins - low) / (middle - low), (high - bins) / (high - middle)
     return (torch.minimum(rising, falling).clamp(min=0) * 2 / (high - low)).float()
+
+
+def warped_hz(
+    frequency_hz: Float[Tensor, "bins"], warp: Float[Tensor, "*B"], *, top_hz: float
+) -> Float[Tensor, "*B bins"]:
+    """Frequencies times ``warp`` up to ``WARPED_SHARE`` of the top; from there in a line to the top."""
+    warp = warp[..., None]
+    knee = WARPED_SHARE * top_hz / warp.clamp(min=1)
+    steep = (top_hz - warp * knee) / (top_hz - knee)
+    return torch.where(frequency_hz <= knee, warp * frequency_hz, top_hz - steep * (top_hz - frequency_hz))
 
 
 def mel_of_hz(frequency_hz: float) -> float:

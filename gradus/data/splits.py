@@ -57,6 +57,28 @@ def stratified(
     return tuple(by_class[owners == part].sort().values for part in range(len(counts)))
 
 
+def hold_out(
+    labels: Int64[Tensor, "N"], *, share: float, name: str, classes: Sequence[str]
+) -> tuple[Places, Places]:
+    """What stays in training, and the share ``--data.NAME`` that is held out, with the same mix of classes.
+
+    UsageError where that leaves no item of a class to train on, or none to hold out.
+    """
+    kept, taken = stratified(labels, shares=(1 - share, share), seed=0, classes=classes)
+    lost = set(labels.tolist()) - set(labels[kept].tolist())
+    if lost or not len(taken):
+        raise UsageError(
+            "GR-CONFIG-003",
+            where=f"--data.{name}",
+            wanted="a share that leaves some items of every class to train on"
+            if lost
+            else f"a share of at least one of the {len(kept)} items",
+            got=f"{share:g}, which leaves none of class {classes[min(lost)]}" if lost else f"{share:g}",
+            remedy="Give a smaller share." if lost else "Give a larger share, or 0 for no such split.",
+        )
+    return kept, taken
+
+
 def grouped(groups: Int64[Tensor, "N"], *, shares: Sequence[float], seed: int) -> tuple[Places, ...]:
     """Parts that share no group (a patient, a speaker, a scene), of about the sizes that the shares ask for.
 

@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 
 from gradus.core.errors import GradusError, InputError
@@ -19,7 +19,7 @@ def has_columns(content: bytes, name: str) -> bool:
 
 
 def list_table(content: bytes, name: str, *, where: str, exists: Callable[[str], bool]) -> Listing:
-    """The pictures that a table names; each bad row is a fault with its number, the header being row 1.
+    """The pictures that a table names; each bad row is a fault with its line, the header being line 1.
 
     Paths start at the folder of the table ``name``. A bad row lacks its path or label, has an unknown split,
     repeats a path, or names a file for which ``exists`` is false. Empty rows are passed over. InputError
@@ -46,22 +46,23 @@ def list_table(content: bytes, name: str, *, where: str, exists: Callable[[str],
         )
     by_split = "split" in table.columns
     folder = PurePosixPath(name).parent
-    items, faults, rows = list[Item](), list[GradusError](), dict[str, int]()
-    for row, values in enumerate(table.iter_rows(named=True), start=2):
+    items, faults, seen = list[Item](), list[GradusError](), dict[str, int]()
+    numbered = (line for line, _ in _numbered(content, name) if line > 1)
+    for line, values in zip(numbered, table.iter_rows(named=True), strict=True):
         if not any(values.values()):
             continue
         path, label = values["path"], values["label"]
         split = values["split"] if by_split else "train"
         picture = str(folder / path) if path else ""
         wrong = _wrong_with(path, label, split)
-        if not wrong and picture in rows:
-            wrong = ("a path once", f"that of row {rows[picture]} again")
+        if not wrong and picture in seen:
+            wrong = ("a path once", f"that of line {seen[picture]} again")
         if not wrong and not exists(picture):
             wrong = ("a picture", f"no file at {picture}")
         if wrong:
-            faults.append(_bad_row(table_at, row, *wrong))
+            faults.append(_bad_row(table_at, line, *wrong))
             continue
-        rows[picture] = row
+        seen[picture] = line
         items.append(Item(SPLITS[split.lower()], label, picture))
     return Listing(items, faults, ())
 
@@ -77,10 +78,10 @@ def _wrong_with(path: str | None, label: str | None, split: str | None) -> tuple
     return None
 
 
-def _bad_row(table_at: str, row: int, wanted: str, got: str) -> InputError:
+def _bad_row(table_at: str, line: int, wanted: str, got: str) -> InputError:
     return InputError(
         "GR-DATA-021",
-        where=f"{table_at}, row {row}",
+        where=f"{table_at}, line {line}",
         wanted=wanted,
         got=got,
         remedy="Mend the row or remove it; --skip-bad leaves such rows out and lists them.",
@@ -90,12 +91,12 @@ def _bad_row(table_at: str, row: int, wanted: str, got: str) -> InputError:
 def _unreadable(content: bytes, name: str, table_at: str, error: Exception) -> InputError:
     """The error for a table that polars refuses: it names the row that is too long, if that is the reason."""
     try:
-        rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig")), delimiter=_separator(name)))
+        rows = list(_numbered(content, name))
     except (UnicodeDecodeError, csv.Error) as reason:
         rows, error = [], reason
-    for number, row in enumerate(rows, start=1):
-        if len(row) > len(rows[0]):
-            return _bad_row(table_at, number, f"{len(rows[0])} columns", f"{len(row)}")
+    for line, cells in rows:
+        if len(cells) > len(rows[0][1]):
+            return _bad_row(table_at, line, f"{len(rows[0][1])} columns", f"{len(cells)}")
     return InputError(
         "GR-DATA-020",
         where=table_at,
@@ -103,6 +104,15 @@ def _unreadable(content: bytes, name: str, table_at: str, error: Exception) -> I
         got=str(error).splitlines()[0],
         remedy="Save the table as CSV in UTF-8.",
     )
+
+
+def _numbered(content: bytes, name: str) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a table with the lines that they begin on: a quoted cell may hold line ends."""
+    rows = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), delimiter=_separator(name))
+    line = 1
+    for cells in rows:
+        yield line, cells
+        line = rows.line_num + 1
 
 
 def _separator(name: str) -> str:

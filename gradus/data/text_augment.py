@@ -22,7 +22,7 @@ from gradus.data.vocabulary import PADDING, UNKNOWN, Vocabulary
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TextAugmentConfig:
-    """Random changes of training texts."""
+    """Changes of training texts: random ones of each batch, and translations there and back."""
 
     synonym_share: Fraction = 0.0
     """Share of words replaced by a synonym, among those that have one."""
@@ -38,6 +38,11 @@ class TextAugmentConfig:
     """A text file with a word and its synonyms a line, apart by spaces."""
     neighbours: Whole = 0
     """Nearest neighbours in the word vectors that count as synonyms, where no file is given."""
+    translate_there: str | None = None
+    """Folder of a model in Hugging Face's format that translates the training texts to another language. They
+    are translated there and back once, before training, and learnt beside the texts themselves."""
+    translate_back: str | None = None
+    """Folder of the model that translates them back."""
 
 
 def augment_words(

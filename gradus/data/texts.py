@@ -9,7 +9,9 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
+from shlex import quote
 from typing import Any, Literal
 
 import torch
@@ -20,6 +22,7 @@ from gradus.core.errors import GradusError, InputError
 from gradus.data.lines import read_lines
 from gradus.data.listings import SPLITS
 from gradus.data.members import folder_names, is_left_behind
+from gradus.data.rows import separator_of
 
 TABLES, JSON_LINES = {".csv": ",", ".tsv": "\t"}, (".jsonl", ".ndjson")
 BRACKETS = {"-lrb-": "(", "-rrb-": ")"}  # how the treebank writes them
@@ -87,7 +90,7 @@ def read_texts(path: Path, fields: Fields) -> Items:
     """
     if path.is_dir():
         return read_class_folders(path)
-    suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
+    suffix = suffix_of(path.name)
     if suffix in TABLES:
         return read_table(path, fields)
     if suffix in JSON_LINES:
@@ -118,14 +121,10 @@ def read_sst(folder: Path, kind: Literal["binary", "fine"]) -> Items:
 def read_table(path: Path, fields: Fields) -> Items:
     """The rows of a .csv or .tsv whose first line names its columns; without a split column all is "train".
 
-    A quoted cell of a .csv may hold line ends; a .tsv knows no quotes. InputError where a column is missing
-    or a quote never ends.
+    A .csv has the separator (comma, semicolon or tab) that its first line has most of, and a quoted cell of
+    it may hold line ends; a .tsv knows no quotes. InputError where a column is missing or a quote never ends.
     """
-    separator = TABLES[Path(path.name.removesuffix(".gz")).suffix.lower()]
-    quoting: Any = csv.QUOTE_MINIMAL if separator == "," else csv.QUOTE_NONE
-    rows = csv.reader(
-        (f"{line}\n" for line in read_lines(path)), delimiter=separator, quoting=quoting, strict=True
-    )
+    rows = cells_in(read_lines(path), path.name, strict=True)
     first = 1
     try:
         header = [name.strip() for name in next(rows, [])]
@@ -136,8 +135,7 @@ def read_table(path: Path, fields: Fields) -> Items:
                 where=f"{path}, line 1",
                 wanted=f"the columns {fields.text} and {fields.label}",
                 got=", ".join(header)[:200] or "nothing",
-                remedy="Name the columns in the first line, or give --data.text-column and "
-                "--data.label-column.",
+                remedy=_columns_remedy(header, fields),
             )
         first = rows.line_num + 1
         for row in rows:
@@ -149,6 +147,33 @@ def read_table(path: Path, fields: Fields) -> Items:
                 yield _fault(where, f"{len(header)} cells", f"{len(row)}")
     except csv.Error as error:
         raise _fault(f"{path}, line {first}", "a row of cells", str(error)) from error
+
+
+def _columns_remedy(header: Sequence[str], fields: Fields) -> str:
+    """What to do about a table without its columns: settings, with the names where capitals differ."""
+    by_lower = {name.lower(): quote(name) for name in header}
+    text, label = by_lower.get(fields.text.lower()), by_lower.get(fields.label.lower())
+    if text and label:
+        return f"Give --data.text-column {text} --data.label-column {label}."
+    return "Name the columns in the first line, or give --data.text-column and --data.label-column."
+
+
+def suffix_of(name: str) -> str:
+    """The ending of a file's name in small letters, whether the file is gzipped or not."""
+    path = Path(name)
+    return Path(path.stem if path.suffix.lower() == ".gz" else name).suffix.lower()
+
+
+def cells_in(lines: Iterable[str], name: str, *, strict: bool) -> Any:
+    """A reader of csv for the lines of a table, by the ending of its name and its first line."""
+    rest, quotes = iter(lines), TABLES[suffix_of(name)] == ","
+    begin = list(islice(rest, 1))
+    return csv.reader(
+        (f"{line}\n" for line in chain(begin, rest)),
+        delimiter=separator_of("".join(begin)) if quotes else "\t",
+        quoting=csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE,
+        strict=strict,
+    )
 
 
 def read_json_lines(path: Path, fields: Fields) -> Items:
@@ -320,6 +345,11 @@ def label_tensor(
     return target
 
 
+def key_of(text: str) -> str:
+    """What two texts share that are the same but for case and spaces."""
+    return " ".join(text.lower().split())
+
+
 def drop_repeated(splits: dict[str, Texts]) -> tuple[dict[str, Texts], dict[str, int]]:
     """The splits without the texts that a later one (train, validation, then test) has, and how many those
     were. Case and spaces make no difference."""
@@ -328,7 +358,7 @@ def drop_repeated(splits: dict[str, Texts]) -> tuple[dict[str, Texts], dict[str,
     for split in ("test", "validation", "train"):
         if split not in splits:
             continue
-        keys = [" ".join(text.lower().split()) for text in splits[split].texts]
+        keys = [key_of(text) for text in splits[split].texts]
         kept[split] = splits[split].select(i for i, key in enumerate(keys) if key not in seen)
         dropped[split] = len(keys) - len(kept[split])
         seen.update(keys)

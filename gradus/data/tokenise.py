@@ -5,15 +5,22 @@ is cut already stays as it is. Papers: Sennrich et al. 2016, arXiv 1508.07909 (b
 2016, arXiv 1609.08144, section 4.1 (word pieces).
 """
 
+import json
 import re
+from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+import torch
+
 from gradus.core.configs import Count
 from gradus.core.errors import UsageError
+from gradus.data.ragged import Ragged
 from gradus.data.vocabulary import SPECIAL, UNKNOWN, Vocabulary
 
+LAST, LATER = "</w>", "##"  # after the last letter of a word (pairs), before all but the first (word pieces)
 WORD = re.compile(
     r"[@#]\w+"  # a name, a tag
     r"|[:;=]['^-]?[()\[\]DPdp/|*]+(?!\w)"  # a face
@@ -50,6 +57,41 @@ def split_words(text: str) -> list[str]:
     return [found[0] for found in WORD.finditer(text)]
 
 
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Texts cut into tokens: the different tokens as they first come, and each text as places among them."""
+
+    tokens: list[str]
+    place: Ragged
+
+    @classmethod
+    def of(cls, texts: Iterable[Sequence[str]]) -> "Cut":
+        """What a tokeniser made of some texts."""
+        known, places, lengths = dict[str, int](), array("q"), array("q")
+        for text in texts:
+            places.extend([known.setdefault(token, len(known)) for token in text])
+            lengths.append(len(text))
+        values, counts = (torch.tensor(numbers, dtype=torch.int64) for numbers in (places, lengths))
+        return cls(list(known), Ragged.cut(values, counts))
+
+    def first(self, most: int) -> "Cut":
+        """The same with ``most`` tokens of each text at most."""
+        return Cut(self.tokens, self.place.first(most))
+
+    def counts(self) -> dict[str, int]:
+        """How often each token occurs."""
+        occurs = self.place.values.bincount(minlength=len(self.tokens))
+        return dict(zip(self.tokens, occurs.tolist(), strict=True))
+
+    def encode(self, vocabulary: Vocabulary) -> Ragged:
+        """The number of each token; an empty text is one unknown token."""
+        number = torch.tensor([*map(vocabulary.number_of, self.tokens), UNKNOWN])
+        lengths, bounds = self.place.lengths, self.place.bounds
+        empty = bounds[:-1][lengths == 0]  # where a token is put in, the last of the list
+        values = np.insert(self.place.values.numpy(), empty.numpy(), len(self.tokens))
+        return Ragged.cut(number[torch.from_numpy(values)], lengths.clamp(min=1))
+
+
 class Words:
     """Words of a vocabulary."""
 
@@ -70,11 +112,7 @@ class Words:
 
 
 class Subwords:
-    """Pieces of words, by a tokeniser of the library tokenizers.
-
-    The library breaks ties as its hash tables fall, so two trainings on the same texts may choose a few other
-    pieces; a run keeps those that it was begun with in its plan.
-    """
+    """Pieces of words, by a tokeniser of the library tokenizers."""
 
     def __init__(self, content: str) -> None:
         self.content = content
@@ -101,8 +139,8 @@ Tokeniser = Words | Subwords
 def fit_tokeniser(texts: Sequence[str], config: WordsConfig | SubwordsConfig) -> Tokeniser:
     """The tokeniser that a config asks for, fitted on cleaned texts."""
     if isinstance(config, WordsConfig):
-        cut = (split_words(text) for text in texts)
-        return Words(Vocabulary.fit(cut, min_count=config.min_count, most=config.most))
+        counts = Cut.of(map(split_words, texts)).counts()
+        return Words(Vocabulary.of_counts(counts, min_count=config.min_count, most=config.most))
     return Subwords(_train_subwords(texts, config))
 
 
@@ -113,27 +151,36 @@ def tokeniser_of(described: dict[str, Any]) -> Tokeniser:
     return Subwords(described["tokenizer"])
 
 
-def _train_subwords(texts: Iterable[str], config: SubwordsConfig) -> str:
-    """A trained tokeniser as the JSON that its library writes."""
+def _train_subwords(texts: Sequence[str], config: SubwordsConfig) -> str:
+    """A trained tokeniser as the JSON that its library writes; the same texts always give the same one."""
     library = _tokenizers()
-    special: dict[str, Any] = {
-        "vocab_size": config.size,
-        "special_tokens": list(SPECIAL),
-        "show_progress": False,
-    }
-    if config.algorithm == "bpe":
-        made = library.Tokenizer(library.models.BPE(unk_token=SPECIAL[1]))
+    by_pairs = config.algorithm == "bpe"
+    if by_pairs:
+        made = library.Tokenizer(library.models.BPE(unk_token=SPECIAL[1], end_of_word_suffix=LAST))
         made.pre_tokenizer = library.pre_tokenizers.Sequence(
             [library.pre_tokenizers.WhitespaceSplit(), library.pre_tokenizers.Punctuation()]
         )
-        trainer = library.trainers.BpeTrainer(end_of_word_suffix="</w>", **special)
-        made.model = library.models.BPE(unk_token=SPECIAL[1], end_of_word_suffix="</w>")
     else:
         made = library.Tokenizer(library.models.WordPiece(unk_token=SPECIAL[1]))
         made.pre_tokenizer = library.pre_tokenizers.BertPreTokenizer()
-        trainer = library.trainers.WordPieceTrainer(**special)
+    # Ties between pairs are broken by the numbers of their parts. Letters inside or at the end of a word get
+    # theirs as a hash table falls, so they are numbered first, in the only way that there is: as special
+    # tokens, which they must not stay, for a text may hold them as such.
+    words = {word for text in texts for word, _ in made.pre_tokenizer.pre_tokenize_str(text)}
+    marked = {word[-1] + LAST for word in words} if by_pairs else {LATER + c for w in words for c in w[1:]}
+    settings: dict[str, Any] = {
+        "vocab_size": config.size,
+        "special_tokens": [*SPECIAL, *sorted(marked)],
+        "show_progress": False,
+    }
+    if by_pairs:
+        trainer = library.trainers.BpeTrainer(end_of_word_suffix=LAST, **settings)
+    else:
+        trainer = library.trainers.WordPieceTrainer(continuing_subword_prefix=LATER, **settings)
     made.train_from_iterator(texts, trainer)
-    return str(made.to_str())
+    content = json.loads(made.to_str())
+    content["added_tokens"] = [token for token in content["added_tokens"] if token["content"] in SPECIAL]
+    return json.dumps(content, ensure_ascii=False)
 
 
 def _tokenizers() -> Any:

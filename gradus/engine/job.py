@@ -101,10 +101,15 @@ class Deployable:
     lines: Callable[[Iterable[str], str], Iterator[tuple[str, Raw | GradusError]]] | None = None
     """The inputs in the lines of a text, each with its name, given the lines and the name of the text: for a
     job whose inputs are sentences or rows. Without it a file is one input."""
+    endings: tuple[str, ...] = ()
+    """What names of files end in that are an input, in small letters; others in a folder are passed over.
+    Without it every file in a folder is an input."""
     spoken: bool = False
     """Whether words on the command line that are no path are an input themselves."""
     matters: Callable[[Any], bool] = lambda answer: True
     """Whether an answer is worth telling to who follows a stream; an alarm is."""
+    remarks: Callable[[Sequence[Answer]], list[str]] = lambda answers: []
+    """What is worth saying of many answers together: that their inputs are not like those of training."""
     causal: str = ""
     """The axis along which an output may depend only on what came before it."""
 
@@ -119,6 +124,10 @@ class Panel:
     """A matplotlib figure."""
     columns: Sequence[str] = ()
     rows: Sequence[Sequence[Any]] = ()
+
+
+def nothing_to_settle(config: Any, parts: Any, run: Run) -> None:
+    """A job whose weights are all that it learns."""
 
 
 def no_panels(config: Any, parts: Any, run: Run) -> list[Panel]:
@@ -142,13 +151,16 @@ class Job:
     """Learns: any number of ``run.update`` calls."""
     evaluate: Callable[[Any, Any, Run, Split], dict[str, float]]
     """Scores on a split; empty where there is no such split."""
+    settle: Callable[[Any, Any, Run], None] = nothing_to_settle
+    """Fits what is not learnt by steps, a threshold or a temperature, to the weights that an evaluation in
+    training will score. It is state of a part, and is saved with them."""
     baseline: Callable[[Any, Any], dict[str, float]]
     """The naive answer, scored the same way on the test split."""
     deploy: Callable[[Any, Any], Deployable]
     panels: Callable[[Any, Any, Run], list[Panel]] = no_panels
     """What the report shows beside curves and scores: mistakes, a batch as the model saw it."""
-    examine: Callable[[str], list[Panel]] | None = None
-    """What ``gradus data check`` says of the user's data at a path."""
+    examine: Callable[[Any], list[Panel]] | None = None
+    """What ``gradus data check`` says of the data of a config, all that is wrong with them."""
 
 
 def scored_for(job: Job, recipe: str) -> Job:

@@ -2,7 +2,8 @@
 
 import math
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -184,6 +185,8 @@ class Training:
         speed = rows * steps / max(seconds, 1e-9)
         run.listeners.tell(Measured(run.step, values, clock.seconds(), speed))
         if run.due("evaluate"):
+            with scoring(self.parts, run, "settle"):
+                self.job.settle(self.config, self.parts, run)
             best = self._validate()
             self.save(best=best)
             self._stop_early()
@@ -236,13 +239,20 @@ def prepare(parts: Any, run: Run) -> None:
 
 
 def measure(job: Job, config: Any, parts: Any, run: Run, *, split: Split) -> dict[str, float]:
-    """The job's scores on a split: averaged weights, no gradients, randomness of its own. Changes nothing."""
+    """The job's scores on a split. Changes nothing."""
+    with scoring(parts, run, "evaluate"):
+        return job.evaluate(config, parts, run, split)
+
+
+@contextmanager
+def scoring(parts: Any, run: Run, purpose: str) -> Iterator[None]:
+    """Averaged weights, no gradients, and randomness of its own."""
     with ExitStack() as stack:
         for optim in optims_of(parts):
             stack.enter_context(optim.averaged())
-        stack.enter_context(run.aside("evaluate"))
+        stack.enter_context(run.aside(purpose))
         stack.enter_context(torch.no_grad())
-        return job.evaluate(config, parts, run, split)
+        yield
 
 
 def load_state(parts: Any, state: dict[str, Any], *, where: Path) -> None:

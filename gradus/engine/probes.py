@@ -18,7 +18,7 @@ from gradus.core.errors import GradusError, UsageError
 from gradus.engine.job import Job, modules_of, optims_of
 from gradus.engine.loop import Learning, prepare
 from gradus.engine.plan import Plan
-from gradus.engine.run import Run, out_of_memory, rows_of
+from gradus.engine.run import Batch, Run, out_of_memory, rows_of
 from gradus.engine.schedules import Constant
 
 Layouts = list[tuple[str, bool]]
@@ -90,6 +90,14 @@ class Scratch:
         if self.run.device.type == "cuda":
             torch.cuda.synchronize()
         return time.perf_counter() - start
+
+
+def first_batch(job: Job, config: Any) -> Batch:
+    """The batch that training would begin with, from a copy built on the CPU; raises what it would raise."""
+    with _fixed_rate(config.train) as train:
+        batch = 1 if train.batch == "auto" else train.batch
+        plain = replace(train, batch=batch, device="cpu", precision="fp32", compile=False)
+        return next(Scratch(job, replace(config, train=plain), torch.device("cpu")).batches)
 
 
 @contextmanager

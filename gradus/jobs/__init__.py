@@ -56,13 +56,16 @@ def job_of(run: Path) -> Job:
         ) from error
 
 
-def resolve(target: str) -> tuple[str, Job, str]:
-    """``JOB[/RECIPE]`` as (reference, job, recipe's name); the first recipe is the default."""
+def resolve(target: str, *, default: str | None = None) -> tuple[str, Job, str]:
+    """``JOB[/RECIPE]`` as (reference, job, recipe's name).
+
+    A bare job stands for its recipe ``default``, or for its first if it has none of that name.
+    """
     head, _, tail = target.rstrip("/").rpartition("/")
     is_whole = target in TABLE or (Path(target) / "__init__.py").is_file() or not head
     reference, recipe = (target.rstrip("/"), "") if is_whole else (head, tail)
     job = find(reference)
-    recipe = recipe or next(iter(job.recipes))
+    recipe = recipe or (default if default in job.recipes else next(iter(job.recipes)))
     if recipe not in job.recipes:
         raise UsageError(
             "GR-CLI-004",

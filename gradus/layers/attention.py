@@ -10,12 +10,25 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from gradus.core.errors import UsageError
+
 
 class Attention(nn.Module):
-    """Every place takes a mean of all places' values, weighted by how well its query fits their keys."""
+    """Every place takes a mean of all places' values, weighted by how well its query fits their keys.
+
+    UsageError where the heads do not share the width.
+    """
 
     def __init__(self, width: int, *, num_heads: int, causal: bool = False) -> None:
         super().__init__()
+        if width % num_heads:
+            raise UsageError(
+                "GR-MODEL-003",
+                where="--model.num_heads",
+                wanted=f"a number that divides the width {width}",
+                got=str(num_heads),
+                remedy="Choose a width that is a multiple of the number of heads.",
+            )
         self.num_heads, self.causal = num_heads, causal
         self.queries_keys_values = nn.Linear(width, 3 * width)
         self.output = nn.Linear(width, width)

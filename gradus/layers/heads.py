@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gradus.core.configs import Positive, Within
+from gradus.core.configs import Fraction, Positive, Within
 
 Level = Annotated[float, Within(above=0.0, below=1.0)]
 BAND = (0.1, 0.5, 0.9)  # the quantiles that a normal head is read at
@@ -32,6 +32,8 @@ class PointConfig:
     """What it costs to be wrong: the mean is forecast, the median, or something between."""
     delta: Positive = 1.0
     """Error at which Huber's loss turns from a parabola into a line, on the scale of training."""
+    coverage: Fraction = 0.8
+    """Share of the values that a band around the forecast is to hold, by errors on validation; 0: none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

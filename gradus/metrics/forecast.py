@@ -3,7 +3,8 @@
 Sources: scaled error, Hyndman and Koehler 2006, International Journal of Forecasting 22, 679-688; symmetric
 percentage error, Makridakis 1993, the same journal 9, 527-529; pinball loss, Koenker and Bassett 1978.
 Conventions:
-    squared and absolute errors, and the pinball loss, are divided by the ``scale`` of their series;
+    squared and absolute errors, the pinball loss, and the width of the band between the outer quantiles,
+    are divided by the ``scale`` of their series;
     sMAPE is between 0 and 2 (200 %), and 0 where forecast and value are both 0;
     the direction is that of the first step ahead, from the last value known; where nothing moved, or no move
     is forecast, there is none; its interval is Wilson's, for windows one step apart are different trials.
@@ -50,6 +51,7 @@ class ForecastScore:
             "pinball": zeros(len(levels), *cells),
             "below": zeros(len(levels), *cells),
             "covered": zeros(*cells),
+            "width": zeros(*cells),
         }
 
     def update(
@@ -88,6 +90,7 @@ class ForecastScore:
         self.state["below"] += (actual <= quantiles).sum(0).movedim(2, 0)
         inside = (actual >= quantiles[..., :1]) & (actual <= quantiles[..., -1:])
         self.state["covered"] += inside.squeeze(3).sum(0)  # (B, H, C, 1) -> (H, C)
+        self.state["width"] += ((quantiles[..., -1] - quantiles[..., 0]) / self.scale).sum(0)
 
     def merge(self, other: "ForecastScore") -> None:
         """Add what another score of the same settings has seen."""
@@ -121,6 +124,7 @@ class ForecastScore:
             scores["pinball"] = mean["pinball"].mean().item()
         if len(self.levels) > 1:
             scores["coverage"] = mean["covered"].mean().item()
+            scores["width"] = mean["width"].mean().item()
         return scores
 
     def mase(self) -> Float[Tensor, "C"]:

@@ -1,7 +1,7 @@
 """Committee: several networks of one kind that learn side by side from their own starts, and vote.
 
 Paper: Lakshminarayanan, Pritzel and Blundell 2017, arXiv 1612.01474, section 2.4.
-Departures: members see the same batches, augmented alike; no adversarial examples.
+Departures: members see the same batches, each with its own augmentation; no adversarial examples.
 Letters: M members, B images, C channels, H height, W width, K classes.
 """
 
@@ -20,9 +20,10 @@ class Committee(nn.Module):
         super().__init__()
         self.members = nn.ModuleList(members)
 
-    def each(self, image: Float[Tensor, "B C H W"]) -> Float[Tensor, "M B K"]:
-        """The logits of each member: what they learn by, for each has a loss of its own."""
-        return torch.stack([member(image) for member in self.members])
+    def each(self, image: Float[Tensor, "B C H W"] | Float[Tensor, "B M C H W"]) -> Float[Tensor, "M B K"]:
+        """The logits of each member, on the same images or its own; each has its own loss."""
+        seen = image.unbind(dim=1) if image.ndim == 5 else [image] * len(self.members)
+        return torch.stack([member(own) for member, own in zip(self.members, seen, strict=True)])
 
     def forward(self, image: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K"]:
         """The logarithm of the mean probability, which is a logit like any other."""

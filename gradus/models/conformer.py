@@ -131,9 +131,7 @@ class ConvolutionModule(nn.Module):
 
 def _refuse_what_cannot_be_built(config: ConformerConfig) -> None:
     wrong = None
-    if config.width % config.num_heads:
-        wrong = ("num_heads", f"a number that divides the width {config.width}", config.num_heads)
-    elif config.width % 2:
+    if config.width % 2:
         wrong = ("width", "an even number", config.width)
     elif config.kernel % 2 == 0:
         wrong = ("kernel", "an odd number of steps", config.kernel)

@@ -87,11 +87,3 @@ def _check(config: PatchTransformerConfig, shape: Shape) -> None:
             got=str(config.patch),
             remedy="Give a shorter patch, or a longer past.",
         )
-    if config.width % config.num_heads:
-        raise UsageError(
-            "GR-SERIES-030",
-            where="--model.num-heads",
-            wanted=f"a divisor of --model.width {config.width}",
-            got=str(config.num_heads),
-            remedy="Give another number of heads, or another width.",
-        )

@@ -1,9 +1,9 @@
 """Encoder and decoder with attention: the future is written step by step, looking back at the past.
 
 Papers: Sutskever et al. 2014, arXiv 1409.3215; Luong et al. 2015, arXiv 1508.04025, sections 3.1 (the general
-score) and 3.3 (the attention's outcome goes into the next step).
-Departures: the decoder is fed its own forecasts in training as well, so it learns what it will have to do,
-and no choice of teacher forcing is left.
+score) and 3.3 (the attention's outcome goes into the next step); Williams and Zipser 1989, Neural Computation
+1, 270-280 (teacher forcing); Bengio et al. 2015, arXiv 1506.03099, section 2.4 (its share falls in training).
+Departures: which steps are forced is drawn outside, with the batch, so that pieces of it agree.
 Letters: B windows, L steps of the past, H steps ahead, C series, F inputs, K known ahead, P numbers,
 S static, D width, T steps in all.
 """
@@ -11,10 +11,10 @@ S static, D width, T steps in all.
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from gradus.core.configs import Count, Fraction
+from gradus.core.configs import Count, Fraction, Share
 from gradus.layers.heads import Shape
 from gradus.models.series_recurrent import all_inputs
 
@@ -27,6 +27,20 @@ class SeriesSeq2seqConfig:
     """Units of each."""
     dropout: Fraction = 0.0
     """Share of the units that a training step leaves out before each forecast."""
+    teacher: Share = 0.0
+    """Share of the steps that are fed the true value before them, not the forecast, when training begins."""
+    teacher_until: Share = 0.5
+    """Share of the training by which that has fallen to none, along a straight line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """What a decoder that learns is told of the steps that it writes."""
+
+    truth: Float[Tensor, "B H C"]
+    """The values to forecast, on the scale of the inputs."""
+    forced: Bool[Tensor, "B H"]
+    """Steps whose true value goes into the next one in place of the forecast."""
 
 
 class SeriesSeq2seq(nn.Module):
@@ -44,7 +58,12 @@ class SeriesSeq2seq(nn.Module):
         self.head = nn.Linear(width, shape.targets * shape.outputs)
 
     def forward(
-        self, past: Float[Tensor, "B L F"], known: Float[Tensor, "B T K"], static: Float[Tensor, "B S"]
+        self,
+        past: Float[Tensor, "B L F"],
+        known: Float[Tensor, "B T K"],
+        static: Float[Tensor, "B S"],
+        *,
+        taught: Taught | None = None,
     ) -> Float[Tensor, "B H C P"]:
         shape = self.shape
         read, last = self.encoder(all_inputs(past, known, static))
@@ -59,7 +78,15 @@ class SeriesSeq2seq(nn.Module):
             raw = self.head(self.drop(found)).unflatten(1, (shape.targets, shape.outputs))  # (B, C, P)
             written.append(raw)
             value = raw[:, :, shape.point]
+            if taught is not None:
+                value = torch.where(taught.forced[:, step, None], taught.truth[:, step], value)
         return torch.stack(written, dim=1)
+
+
+def teacher_share(config: SeriesSeq2seqConfig, *, step: int, steps: int) -> float:
+    """The share of the decoder's steps that are fed the truth at a step of the training."""
+    end = config.teacher_until * steps
+    return config.teacher * max(0.0, 1.0 - step / end) if end else 0.0
 
 
 def attend(

@@ -4,7 +4,7 @@ Papers: Amodei et al. 2016, Deep Speech 2, arXiv 1512.02595, section 3; Graves e
 Departures: layer norm over a frame in place of batch norm over the batch, so padding and neighbours change
 nothing; the backward direction is a forward one on the sequence turned round.
 Streaming: in one direction the convolutions look back only, so a chunk and the state after the last one give
-what the whole sound gives.
+what the whole sound gives, ``steps_ahead`` steps later (the row convolution of section 3.7).
 Letters: B sounds, T frames in, t steps out, M bands, C channels, D width, V tokens.
 """
 
@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
-from gradus.core.configs import Count, Fraction
+from gradus.core.configs import Count, Fraction, Whole
 from gradus.core.errors import UsageError
 
 LEAST_VARIANCE = 1e-3  # of a frame of features: one of silence has none to divide by
@@ -38,12 +38,15 @@ class SpeechRecurrentConfig:
     """Units of a recurrent layer in each direction."""
     depth: Count = 2
     """Recurrent layers."""
+    steps_ahead: Whole = 0
+    """Steps that come before an output is given, in one direction: a word is named once it was heard."""
     dropout: Fraction = 0.1
     """Share of what each layer gives that a training step leaves out."""
 
 
 StreamState = dict[str, Tensor]
-"""What a stream remembers: the last frames before each convolution, and the state of each recurrent layer."""
+"""What a stream remembers: the last frames before each convolution, the state of each recurrent layer, and
+the steps that wait for those ahead of them."""
 
 
 class SpeechRecurrent(nn.Module):
@@ -51,6 +54,7 @@ class SpeechRecurrent(nn.Module):
 
     def __init__(self, config: SpeechRecurrentConfig, *, bands: int, num_tokens: int) -> None:
         super().__init__()
+        _refuse_what_hears_all(config)
         self.config = config
         self.subsample = Subsample(
             config.channels, config.strides, bands=bands, causal=config.directions == "one"
@@ -60,6 +64,7 @@ class SpeechRecurrent(nn.Module):
         for _ in range(config.depth):
             self.layers.append(RecurrentLayer(width, config))
             width = self.layers[-1].out_width
+        self.ahead = LookAhead(width, steps=config.steps_ahead) if config.steps_ahead else None
         self.dropout = nn.Dropout(config.dropout)
         self.head = nn.Linear(width, num_tokens)
         with torch.no_grad():
@@ -77,6 +82,8 @@ class SpeechRecurrent(nn.Module):
         mask = torch.arange(x.shape[1], device=x.device) < steps[:, None]
         for layer in self.layers:
             x = layer(self.dropout(x), mask)
+        if self.ahead is not None:
+            x = self.ahead(x)
         return self.head(self.dropout(x)).float().log_softmax(dim=2), steps
 
     def start(self, *, like: Tensor) -> StreamState:
@@ -85,12 +92,12 @@ class SpeechRecurrent(nn.Module):
         state = {f"frames{i}": tail for i, tail in enumerate(self.subsample.start(like=like))}
         for i, layer in enumerate(self.layers):
             state |= {f"layer{i}.{k}": like.new_zeros(1, 1, layer.width) for k in range(layer.num_states)}
-        return state
+        return state | {"waiting": like.new_zeros(1, 0, self.layers[-1].out_width)}
 
     def follow(
         self, frames: Float[Tensor, "1 T M"], state: StreamState
     ) -> tuple[Float[Tensor, "1 t V"], StreamState]:
-        """The steps that the next frames give; all chunks but the last hold whole steps."""
+        """The steps that the next frames complete; all chunks but the last hold whole steps."""
         after: StreamState = {}
         tails = [state[f"frames{i}"] for i in range(len(self.subsample.convolutions))]
         x, tails = self.subsample.follow(frames, tails)
@@ -99,7 +106,19 @@ class SpeechRecurrent(nn.Module):
             states = tuple(state[f"layer{i}.{k}"] for k in range(layer.num_states))
             x, states = layer.follow(x, states)
             after |= {f"layer{i}.{k}": value for k, value in enumerate(states)}
+        x = torch.cat([state["waiting"], x], dim=1)
+        ready = max(0, x.shape[1] - self.config.steps_ahead)
+        after["waiting"] = x[:, ready:]
+        if self.ahead is not None:
+            x = self.ahead(x)[:, :ready]
         return self.head(x).float().log_softmax(dim=2), after
+
+    def finish(self, state: StreamState) -> Float[Tensor, "1 t V"]:
+        """The steps that still wait when a sound ends."""
+        x = state["waiting"]
+        if self.ahead is not None and x.shape[1]:
+            x = self.ahead(x)
+        return self.head(x).float().log_softmax(dim=2)
 
 
 class Subsample(nn.Module):
@@ -216,9 +235,34 @@ class RecurrentLayer(nn.Module):
         return self.norm(heard), (after,) if self.num_states == 1 else after
 
 
+class LookAhead(nn.Module):
+    """Row convolution: each number of a step and of the steps ahead, summed with weights of its own."""
+
+    def __init__(self, width: int, *, steps: int) -> None:
+        super().__init__()
+        self.steps = steps
+        self.rows = nn.Conv1d(width, width, steps + 1, groups=width)
+
+    def forward(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
+        """What each step and those ahead give; beyond a sound's last step x is zero."""
+        return self.rows(F.pad(x.transpose(1, 2), (0, self.steps))).transpose(1, 2)  # over (B, D, T)
+
+
 def turned(x: Float[Tensor, "B T D"], mask: Bool[Tensor, "B T"]) -> Float[Tensor, "B T D"]:
     """Each sequence from its last real step to its first; the padding stays where it is."""
     places = torch.arange(x.shape[1], device=x.device)
     last = mask.sum(dim=1, keepdim=True) - 1  # (B, 1)
     source = torch.where(mask, last - places, places)  # (B, T)
     return x.gather(1, source[:, :, None].expand_as(x))
+
+
+def _refuse_what_hears_all(config: SpeechRecurrentConfig) -> None:
+    """UsageError where steps ahead would be waited for that were heard anyway."""
+    if config.steps_ahead and config.directions == "both":
+        raise UsageError(
+            "GR-CONFIG-003",
+            where="--model.steps-ahead",
+            wanted="0 for a model in both directions, which hears the whole utterance",
+            got=str(config.steps_ahead),
+            remedy="Leave it out, or give --model.directions one.",
+        )

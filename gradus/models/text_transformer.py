@@ -38,13 +38,13 @@ class TextTransformer(nn.Module):
 
     def __init__(self, config: TextTransformerConfig, *, num_words: int, num_classes: int) -> None:
         super().__init__()
-        if config.width % config.num_heads or config.width % 2:
+        if config.width % 2:
             raise UsageError(
                 "GR-MODEL-003",
-                where="--model.num_heads",
-                wanted=f"a number that divides an even --model.width, which is {config.width}",
-                got=str(config.num_heads),
-                remedy="Choose an even width that is a multiple of the number of heads.",
+                where="--model.width",
+                wanted="an even number, for sines and cosines of places",
+                got=str(config.width),
+                remedy="Choose another width.",
             )
         self.width = config.width
         self.embedding = nn.Embedding(num_words, config.width, padding_idx=0)

@@ -104,7 +104,7 @@ def sincos_positions(rows: int, columns: int, *, width: int) -> Float[Tensor, "T
 
 
 def _check(config: VitConfig, *, height: int, width: int) -> None:
-    """Raise UsageError where the patches do not tile the image or the heads do not share the width."""
+    """Raise UsageError where the patches do not tile the image or fixed positions do not share the width."""
     if height % config.patch_side or width % config.patch_side:
         raise UsageError(
             "GR-MODEL-002",
@@ -112,14 +112,6 @@ def _check(config: VitConfig, *, height: int, width: int) -> None:
             wanted=f"a number that divides both sides of images of {height} x {width} pixels",
             got=str(config.patch_side),
             remedy="Choose a patch that tiles the image, or resize the images.",
-        )
-    if config.width % config.num_heads:
-        raise UsageError(
-            "GR-MODEL-003",
-            where="--model.num_heads",
-            wanted=f"a number that divides the width {config.width}",
-            got=str(config.num_heads),
-            remedy="Choose a width that is a multiple of the number of heads.",
         )
     if config.positions == "sincos" and config.width % 4:
         raise UsageError(

@@ -16,10 +16,10 @@ PAUSE_SECONDS = 0.1
 def follow(deployable: Deployable, source: str, *, skip_bad: bool = False) -> Iterator[Answered]:
     """Each line of a file, old and new, or of standard input (``-``), with its answer once it is there."""
     assert deployable.lines is not None, "what is followed has lines"
-    lines = decoded(
-        pieces(sys.stdin.buffer.readline) if source == "-" else added_lines(Path(source)), where=source
-    )
-    yield from answered(deployable, deployable.lines(lines, source), batch=1, skip_bad=skip_bad)
+    is_piped = source == "-"
+    name = "standard input" if is_piped else source
+    lines = decoded(pieces(sys.stdin.buffer.readline) if is_piped else added_lines(Path(source)), where=name)
+    yield from answered(deployable, deployable.lines(lines, name), batch=1, skip_bad=skip_bad)
 
 
 def added_lines(path: Path, *, pause_seconds: float = PAUSE_SECONDS) -> Iterator[bytes]:

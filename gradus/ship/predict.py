@@ -23,9 +23,11 @@ from torch import Tensor
 from gradus.core.errors import GradusError, InputError
 from gradus.core.files import made_folder, write_bytes
 from gradus.data.lines import read_lines
-from gradus.data.members import refuse_hostile
+from gradus.data.members import is_left_behind, refuse_hostile
 from gradus.engine.job import Answer, Deployable, Raw
 
+ARRAYS = (".npy", ".npz")
+MADE = re.compile(r"pictures/\d{5,}-[A-Za-z0-9_-]+\.png")
 Item = tuple[Raw, Raw | GradusError]  # an input's name, and what is read: itself, or one array of a file
 Answered = tuple[Raw, Answer | GradusError]
 
@@ -59,7 +61,7 @@ def _items(deployable: Deployable, inputs: Iterable[Raw]) -> Iterator[Item]:
     """The inputs, with the arrays or the lines of a file in its place."""
     for raw in inputs:
         try:
-            if isinstance(raw, Path) and raw.suffix.lower() in (".npy", ".npz"):
+            if isinstance(raw, Path) and raw.suffix.lower() in ARRAYS:
                 yield from arrays(raw)
             elif isinstance(raw, Path) and deployable.lines:
                 yield from deployable.lines(read_lines(raw), str(raw))
@@ -114,12 +116,12 @@ def _outputs(deployable: Deployable, inputs: Sequence[dict[str, Tensor]]) -> dic
     return {name: tensor.cpu() for name, tensor in named.items()}
 
 
-def expand(given: Sequence[str], *, spoken: bool = False) -> list[Path | str]:
+def expand(given: Sequence[str], *, spoken: bool = False, endings: tuple[str, ...] = ()) -> list[Path | str]:
     """The inputs that words on the command line stand for.
 
-    A file is itself, a folder all files below it, sorted; none hidden. Where inputs are ``spoken``, words
-    that do not look like a path are an input. Raises InputError for a path that does not exist and for a
-    folder without files.
+    A file is itself, a folder all files below it, sorted: none that is hidden or left behind by a system, and
+    where there are ``endings`` none with another. Where inputs are ``spoken``, words that do not look like a
+    path are an input. Raises InputError for a path that does not exist and for a folder without files.
     """
     inputs: list[Path | str] = []
     for word in given:
@@ -134,11 +136,31 @@ def expand(given: Sequence[str], *, spoken: bool = False) -> list[Path | str]:
                 raise _absent(word, "nothing")
             inputs.append(path)
             continue
-        inside = [p for p in path.rglob("*") if p.is_file() and not _hidden(p.relative_to(path))]
+        inside = [file for file in _files_below(path) if _has_ending(file, endings)]
         if not inside:
-            raise _absent(word, "a folder without files")
+            raise _absent(word, f"a folder without files{_that_end(endings)}")
         inputs += sorted(inside)
     return inputs
+
+
+def passed_over(given: Sequence[str], *, endings: tuple[str, ...]) -> int:
+    """How many files in the folders among these words ``expand`` leaves out for their endings."""
+    folders = [Path(word) for word in given if word.strip() and Path(word).is_dir()]
+    return sum(not _has_ending(file, endings) for folder in folders for file in _files_below(folder))
+
+
+def _files_below(folder: Path) -> list[Path]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return [file for file in files if not is_left_behind(file.relative_to(folder).as_posix())]
+
+
+def _has_ending(file: Path, endings: tuple[str, ...]) -> bool:
+    return not endings or file.name.lower().endswith((*endings, *ARRAYS))
+
+
+def _that_end(endings: tuple[str, ...]) -> str:
+    """In words, the endings that files must have; nothing where any will do."""
+    return f" that end in {', '.join(endings)}" if endings else ""
 
 
 def _looks_like_a_path(word: str) -> bool:
@@ -148,10 +170,6 @@ def _looks_like_a_path(word: str) -> bool:
             return True
     is_one_word = len(word.split()) == 1
     return is_one_word and ("/" in word or re.search(r"\w\.[A-Za-z]\w{0,5}$", word) is not None)
-
-
-def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
 
 
 def _absent(given: str, got: str) -> InputError:
@@ -212,9 +230,11 @@ def save_answers(pairs: Iterable[Answered], folder: Path) -> Path:
     """Write ``answers.jsonl``, a line an input, and under ``pictures/`` what answers draw.
 
     An error in place of an answer is written as its code and message. Returns the path of ``answers.jsonl``.
-    All is written or nothing: InputError where the disk is full or refuses.
+    Answers that were there are replaced with their pictures; no other file is touched. All is written or
+    nothing: InputError where the disk is full or refuses.
     """
     lines, written = list[str](), list[Path]()
+    earlier = _pictures_of(folder)
     with made_folder(folder), made_folder(folder / "pictures"):
         try:
             for place, (raw, answer) in enumerate(pairs):
@@ -234,7 +254,21 @@ def save_answers(pairs: Iterable[Answered], folder: Path) -> Path:
             for path in written:
                 path.unlink(missing_ok=True)
             raise
+        for path in earlier - set(written):
+            path.unlink(missing_ok=True)
     return folder / "answers.jsonl"
+
+
+def _pictures_of(folder: Path) -> set[Path]:
+    """The pictures that the answers in a folder name, by the names that only ``save_answers`` gives."""
+    found = set[Path]()
+    with suppress(OSError, ValueError):  # no answers there, or a file of another make
+        for line in (folder / "answers.jsonl").read_text(encoding="utf-8").splitlines():
+            answer = json.loads(line)
+            name = answer.get("picture") if isinstance(answer, dict) else None
+            if isinstance(name, str) and MADE.fullmatch(name):
+                found.add(folder / name)
+    return found
 
 
 def _drawn(answer: Answer) -> bytes | None:

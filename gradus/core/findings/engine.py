@@ -17,8 +17,8 @@ ENGINE: dict[str, Page] = {
     ),
     "GR-MODEL-003": Page(
         "The width cannot be shared out",
-        "A transformer's width is divided among its heads, and fixed positions divide it by 4. This width "
-        "leaves a remainder.",
+        "A transformer's width is divided among its heads, and fixed positions divide it by 2 or 4. This "
+        "width leaves a remainder.",
         "Choose a width that is a multiple of the number named in the message.",
     ),
     "GR-MODEL-010": Page(

@@ -115,7 +115,7 @@ PICTURES: dict[str, Page] = {
     "GR-DATA-021": Page(
         "A row of a table is bad",
         "It lacks its path or label, names a split that is none, repeats a path, names a file that is "
-        "not there, or has too many columns. The header is row 1.",
+        "not there, or has too many columns. The header is line 1.",
         "Mend the row or remove it; --skip-bad leaves such rows out and lists them.",
     ),
     "GR-DATA-025": Page(

@@ -20,8 +20,8 @@ SERIES: dict[str, Page] = {
     ),
     "GR-SERIES-004": Page(
         "Text stands in a column of numbers",
-        "The error names the row and the column. Cells that are empty, or say na, n/a, nan, null, none or ?, "
-        "are missing values and no text.",
+        "The error names the line and the column. Cells that are empty, or say na, n/a, nan, null, none or "
+        "?, are missing values and no text.",
         "Mend the cell, or read other columns with --data.targets.",
     ),
     "GR-SERIES-005": Page(
@@ -87,13 +87,25 @@ SERIES: dict[str, Page] = {
     ),
     "GR-SERIES-020": Page(
         "An indicator is unknown",
-        "Indicators are sma, ema, rsi, macd, bollinger, momentum and volatility, with steps if you like: "
-        "sma_50.",
+        "Indicators are sma, ema, rsi, macd, bollinger, momentum, roc, volatility, atr, stochastic and obv, "
+        "with steps if you like: sma_50.",
         "Correct the name.",
+    ),
+    "GR-SERIES-021": Page(
+        "An indicator and the columns beside the price do not fit",
+        "atr and stochastic read --data.high and --data.low, obv reads --data.volume, each of one target; "
+        "and a column that is named there must be read by an indicator.",
+        "Name the columns that the indicators read, no others, and one target.",
+    ),
+    "GR-SERIES-022": Page(
+        "The prices of a step contradict each other",
+        "A price lies above its high or below its low, or a volume is below 0. A price that was adjusted for "
+        "splits and dividends does so beside a high and a low that were not.",
+        "Name columns of one kind, or mend the row.",
     ),
     "GR-SERIES-030": Page(
         "A model does not fit its series",
-        "A patch is longer than the past, heads do not divide the width, or stacks lack a number.",
+        "A patch is longer than the past, or stacks lack a number.",
         "Change the setting that the error names.",
     ),
     "GR-SERIES-040": Page(

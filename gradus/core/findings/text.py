@@ -75,6 +75,13 @@ TEXT: dict[str, Page] = {
         "Stems, lemmas and pieces of words are made by libraries that gradus does not need otherwise.",
         "Run `pip install 'gradus[text]'`.",
     ),
+    "GR-TEXT-022": Page(
+        "The library for translation is not installed",
+        "Texts are translated there and back by models that the library transformers loads; gradus does not "
+        "need it otherwise.",
+        "Run `pip install 'gradus[translate]'`, or leave --augment.translate-there and "
+        "--augment.translate-back out.",
+    ),
     "GR-TEXT-030": Page(
         "A file is no file of word vectors",
         "It is empty, begins with neither a word and its numbers nor a count and a width, or its first line "
@@ -116,5 +123,12 @@ TEXT: dict[str, Page] = {
         "A word without a vector",
         "The word did not occur often enough in the corpus that the vectors were learnt from.",
         "Ask for another word, or train with a smaller --min-count.",
+    ),
+    "GR-TEXT-038": Page(
+        "A translation model cannot be read",
+        "The folder is absent, or lacks the configuration, the tokenizer or the weights of a "
+        "sequence-to-sequence model in Hugging Face's format. Only .safetensors files are read, because "
+        "reading them runs no code. The tokenizers of some models need the library sentencepiece.",
+        "Check the path, or save the model again with save_pretrained.",
     ),
 }

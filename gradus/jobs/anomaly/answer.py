@@ -1,7 +1,7 @@
 """What a detector says of one row: whether it is an alarm, by how much, and which columns speak for it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from jaxtyping import Float
@@ -26,6 +26,8 @@ class Verdict:
     score: float
     threshold: float
     reasons: tuple[Reason, ...]
+    row: Float[Tensor, "F"] = field(repr=False, compare=False)
+    """The row as features, for what is said of many rows together."""
 
     @property
     def alarm(self) -> bool:
@@ -40,6 +42,7 @@ class Verdict:
         threshold: float,
         columns: tuple[str, ...],
         cells: Mapping[str, str],
+        row: Float[Tensor, "F"],
     ) -> "Verdict":
         """The verdict on a row of these cells, given each column's part of its error."""
         shares = error.float() / error.sum().clamp(min=1e-12)
@@ -48,7 +51,7 @@ class Verdict:
             Reason(columns[place], cells[columns[place]], value)
             for place, value in zip(places.tolist(), values.tolist(), strict=True)
         )
-        return cls(score, threshold, reasons)
+        return cls(score, threshold, reasons, row)
 
     def to_dict(self) -> dict[str, Any]:
         """The verdict as plain JSON values; ``reasons`` has the share of each column, with its value."""

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from gradus.core.errors import InputError, UsageError
 from gradus.data.encode import Encoder
+from gradus.data.members import folder_names, is_left_behind
 from gradus.data.row_windows import windows_at
 from gradus.data.rows import Table, joined, read_table, table_of
 from gradus.data.sources import locate
@@ -40,7 +41,7 @@ def load(config: DataConfig, *, window: int, encoder: Encoder | None = None, who
 def _load(
     config: DataConfig, window: int, encoder: Encoder | None, whole: bool, stamp: tuple[Any, ...]
 ) -> RowSet:
-    tables, kind = _tables(config)
+    tables, kind = tables_of(config)
     if whole:
         tables = {"all": joined(list(tables.values()))}
     return row_set(tables, kind, config, window=window, divided=not whole, encoder=encoder)
@@ -70,9 +71,10 @@ def _place(config: DataConfig) -> Path:
 
 
 def files_at(place: Path) -> list[Path]:
-    """The tables at a path, in the order of their names; InputError where there is none."""
+    """The tables at a path and below it, in the order of their names; InputError where there is none."""
     if place.is_dir():
-        found = sorted(p for p in place.iterdir() if p.is_file() and p.name.lower().endswith(ENDINGS))
+        names = [name for name in folder_names(place) if not is_left_behind(name)]
+        found = [place / name for name in names if name.lower().endswith(ENDINGS)]
     else:
         found = [place] if place.exists() else []
     if not found:
@@ -86,7 +88,7 @@ def files_at(place: Path) -> list[Path]:
     return found
 
 
-def _tables(config: DataConfig) -> tuple[dict[str, Table], Format]:
+def tables_of(config: DataConfig) -> tuple[dict[str, Table], Format]:
     """The tables by the split that they are named for, or one called ``all``; all of one format."""
     if config.source == "correlated":
         if config.path is not None:
@@ -109,12 +111,13 @@ def _tables(config: DataConfig) -> tuple[dict[str, Table], Format]:
         by_split = {split: [place / name] for split, name in NSL_KDD.items()}
     else:
         for path in files_at(place):
-            by_split.setdefault(_split_of(path.name) if place.is_dir() else "all", []).append(path)
+            split = _split_of(path.relative_to(place).as_posix()) if place.is_dir() else "all"
+            by_split.setdefault(split, []).append(path)
     if by_split.keys() not in ({"all"}, {"train", "test"}):
         raise InputError(
             "GR-ROWS-011",
             where=str(place),
-            wanted="tables that are all named for their split (train or test in the name), or none of them",
+            wanted="tables that all have train or test in their name, or in that of their folder, or none",
             got=" and ".join(f"{len(paths)} for {split}" for split, paths in sorted(by_split.items())),
             remedy="Rename them, or give the path of one table.",
         )
@@ -127,7 +130,7 @@ def _tables(config: DataConfig) -> tuple[dict[str, Table], Format]:
 
 
 def _split_of(name: str) -> str:
-    """The split that a file is named for."""
+    """The split that a file or a folder that it is in is named for."""
     found = re.search("train|test", name, re.IGNORECASE)
     return found[0].lower() if found else "all"
 
@@ -147,7 +150,7 @@ def survey(config: DataConfig, *, window: int) -> dict[str, Any]:
             split: {"normal": int((~part.anomalous).sum()), "anomalous": int(part.anomalous.sum())}
             for split, part in found.splits.items()
         },
-        "skipped": list(found.skipped),
+        "skipped": [str(fault) for fault in found.faults],
         "notes": list(found.notes),
     }
 

@@ -15,6 +15,8 @@ from gradus.data.encode import CategoryColumn, Encoder
 
 SHIFTED = 0.25
 BINS = 10
+LEAST_ROWS = 200  # with fewer, chance alone moves a tenth of the rows from bin to bin
+SHOWN = 5
 RAREST = 1e-4  # share that an empty bin counts as: the index would be infinite
 
 
@@ -63,6 +65,24 @@ class Profile:
     def to_json(self) -> dict[str, Any]:
         """The profile as plain JSON values."""
         return {"edges": self.edges, "shares": self.shares}
+
+
+def remark(profile: Profile, row: Float[Tensor, "N F"]) -> list[str]:
+    """What to say of scored rows whose columns have moved from training; nothing of too few rows to tell."""
+    if len(row) < LEAST_ROWS:
+        return []
+    index = profile.index(row).tolist()
+    far = sorted(
+        ((value, name) for value, name in zip(index, profile.encoder.names, strict=True) if value > SHIFTED),
+        reverse=True,
+    )
+    if not far:
+        return []
+    named = ", ".join(f"{name} {value:.2f}" for value, name in far[:SHOWN])
+    return [
+        f"{len(far)} of {len(index)} columns of these {len(row)} rows are far from those of training (a "
+        f"stability index above {SHIFTED}): {named}"
+    ]
 
 
 def unseen_share(encoder: Encoder, row: Float[Tensor, "N F"]) -> dict[str, float]:

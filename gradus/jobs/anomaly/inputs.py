@@ -16,7 +16,7 @@ from torch import Tensor
 
 from gradus.core.errors import GradusError, InputError
 from gradus.data.encode import Encoder, Missing, lacks_column, read_row
-from gradus.data.rows import BLANK, cells_of, column_names, names_columns, separator_of, wrong_width
+from gradus.data.rows import BLANK, cells_of, column_names, names_columns, separator_of, unclosed, wrong_width
 
 Cells = dict[str, str]
 
@@ -47,6 +47,10 @@ class RowReader:
         """The row that an item is about, by column."""
         return self._placed(raw).cells[-1]
 
+    def features(self, raw: Any) -> Float[Tensor, "F"]:
+        """The row that an item is about, as features."""
+        return self._placed(raw).features[-1][0]
+
     def lines(self, lines: Iterable[str], name: str) -> Iterator[tuple[str, Placed | GradusError]]:
         """The items in the lines of a table, a row each; a first line that names columns is its header.
 
@@ -65,12 +69,18 @@ class RowReader:
             yield where, error
             return
         cells, features = deque[Cells](maxlen=self.window), deque[Tensor](maxlen=self.window)
+        opened = 0
         for place, line in numbered if columns else chain([(first_place, first)], numbered):
             where = f"{name}, line {place}"
+            if opened and line.count('"') % 2:
+                yield where, unclosed(where, f"the rest of a cell that begins on line {opened}")
+                opened = 0
+                continue
             try:
                 row = self._by_column(cells_of(line, separator=separator, place=where), columns, place=where)
                 encoded = read_row(self.encoder, row, missing=self.missing, place=where)
             except GradusError as error:
+                opened = place if error.code == "GR-ROWS-005" else opened
                 yield where, error
                 continue
             cells.append(row)

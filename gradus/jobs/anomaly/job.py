@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from gradus.core.errors import UsageError
 from gradus.data.batches import Batches
-from gradus.engine.job import Deployable, Headline, Job, Panel, Split
+from gradus.engine.job import Deployable, Headline, Job, Panel, Split, supervised
 from gradus.engine.loss import Loss
 from gradus.engine.optim import Optim
 from gradus.engine.run import Batch, Run
@@ -21,7 +21,7 @@ from gradus.jobs.anomaly.baseline import shallow_baselines
 from gradus.jobs.anomaly.config import Config, window_of
 from gradus.jobs.anomaly.data import RowSplits, survey
 from gradus.jobs.anomaly.detector import Detector
-from gradus.jobs.anomaly.drift import SHIFTED
+from gradus.jobs.anomaly.drift import SHIFTED, remark
 from gradus.jobs.anomaly.examine import examine
 from gradus.jobs.anomaly.formats import family_of
 from gradus.jobs.anomaly.inputs import RowReader
@@ -159,17 +159,7 @@ def loss(config: Config, parts: Parts, batch: Batch) -> Loss:
     return Loss(total, len(target), {name: note.detach() for name, note in notes.items()})
 
 
-def step(config: Config, parts: Parts, batch: Batch, run: Run) -> None:
-    """One update; before an evaluation also the threshold, which is a state of the detector."""
-    run.update(parts.optim, lambda piece: loss(config, parts, piece), batch)
-    every = run.train.evaluate_every or max(1, run.train.steps // 10)
-    done = run.step + 1
-    if done % every == 0 or done == run.train.steps:
-        with parts.optim.averaged():
-            calibrate(config, parts)
-
-
-def calibrate(config: Config, parts: Parts) -> None:
+def settle(config: Config, parts: Parts, run: Run) -> None:
     """Fit the detector's scale and threshold to the weights of now."""
     train, held = _part(parts.rows, "train"), _part(parts.rows, "validation")
     normal = held.ends[~held.anomalous.to(held.ends.device)]
@@ -248,10 +238,19 @@ def deploy(config: Config, parts: Parts) -> Deployable:
             threshold=threshold,
             columns=rows.encoder.names,
             cells=reader.cells(raw),
+            row=reader.features(raw),
         ),
         lines=reader.lines,
         spoken=True,
         matters=lambda verdict: verdict.alarm,
+        remarks=lambda verdicts: (
+            remark(
+                rows.profile,
+                torch.stack([verdict.row for verdict in verdicts if isinstance(verdict, Verdict)]),
+            )
+            if verdicts
+            else []
+        ),
     )
 
 
@@ -267,8 +266,9 @@ JOB = Job(
     recipes=RECIPES,
     build=build,
     stream=stream,
-    step=step,
+    step=supervised(loss),
     evaluate=evaluate,
+    settle=settle,
     baseline=baseline,
     deploy=deploy,
     panels=show,

@@ -124,7 +124,8 @@ class RowSet:
     known: tuple[str, ...]
     """Labels of the anomalies in the training table."""
     notes: tuple[str, ...]
-    skipped: tuple[str, ...]
+    faults: tuple[InputError, ...]
+    """Rows that were left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +166,6 @@ def row_set(
     sound = {
         split: _sound(table, list(kinds), numbers, config, label=label) for split, table in tables.items()
     }
-    skipped = [fault for one in sound.values() for fault in one.table.faults]
     if divided:
         pieces = _divided(sound, config, in_order=config.time is not None or window > 1)
     else:
@@ -198,7 +198,7 @@ def row_set(
         labelled=label is not None,
         known=tuple(known),
         notes=tuple(notes),
-        skipped=tuple(str(fault) for fault in skipped),
+        faults=tuple(fault for one in sound.values() for fault in one.table.faults),
     )
 
 
@@ -396,10 +396,13 @@ def _refuse_few(sound: Sound, rows: Rows, config: DataConfig, label: str | None)
     """Raise InputError where there are too few normal rows to learn from."""
     if len(rows) < FEWEST:
         seen = ", ".join(sorted(set(sound.label.tolist()) - {NORMAL}))[:100]
+        column, labelled = "", ""
+        if label is not None:
+            column, labelled = f", column {label!r}", f", labelled {' or '.join(config.normal)}"
         raise InputError(
             "GR-ROWS-010",
-            where=f"{sound.table.origins[0][0]}, column {label!r}",
-            wanted=f"{FEWEST} rows or more to train on, labelled {' or '.join(config.normal)}",
+            where=f"{sound.table.origins[0][0]}{column}",
+            wanted=f"{FEWEST} rows or more to train on{labelled}",
             got=f"{len(rows)}" + (f" beside {seen}" if seen else ""),
             remedy="Name the normal labels in --data.normal, the column in --data.label, or give more rows.",
         )

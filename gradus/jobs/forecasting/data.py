@@ -1,22 +1,19 @@
-"""Series for a forecaster: where they come from, how time is split, and what is measured before step 1."""
+"""Series for a forecaster: which, where they come from, and how they are read."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float64, Int64
 
 from gradus.core.configs import Count, Fraction, Whole
 from gradus.core.errors import InputError, UsageError
 from gradus.core.randomness import generator
-from gradus.data.calendar import HOUR, Cycle, Step, calendar_features, times_at
-from gradus.data.indicators import indicator_features
-from gradus.data.rows import number
-from gradus.data.series import Form, Mending, Series, mended, read_series
+from gradus.data.calendar import HOUR, Cycle, Step, times_at
+from gradus.data.indicators import Beside
+from gradus.data.mending import Mending, Series, mended
+from gradus.data.series import Form, read_series
 from gradus.data.sources import locate
 
 Source = Literal["file", "ett_h1", "exchange_rate", "stock_orcl", "waves"]
@@ -58,7 +55,13 @@ class DataConfig:
     calendar: tuple[Cycle, ...] = ()
     """Cycles of the calendar to know ahead."""
     indicators: tuple[str, ...] = ()
-    """Technical indicators of each target: sma, ema, rsi, macd, bollinger, momentum, volatility; or rsi_7."""
+    """Of each target: sma ema rsi macd bollinger momentum roc volatility atr stochastic obv; or so: rsi_7."""
+    high: str | None = None
+    """Column of the highest price of each step, which atr and stochastic read."""
+    low: str | None = None
+    """Column of the lowest price of each step."""
+    volume: str | None = None
+    """Column of the volume of each step, which obv reads."""
     transform: Literal["none", "log_returns"] = "none"
     """log_returns learns from the logarithms of ratios of one step and forecasts that of the ratio to now."""
     scale: Literal["standard", "min_max", "none"] = "standard"
@@ -85,50 +88,8 @@ class DataConfig:
     """Rows that the source waves makes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One series, ready: inputs side by side, targets first."""
-
-    series: Series
-    inputs: Float64[np.ndarray, "T F"]
-    known: Float64[np.ndarray, "A K"]
-    """Goes on beyond the inputs where the file does."""
-    times: Int64[np.ndarray, "T"]
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """What the inputs are called, as the file and the features name them."""
-
-    targets: tuple[str, ...]
-    inputs: tuple[str, ...]
-    known: tuple[str, ...]
-    past: tuple[str, ...]
-    """Those of the file that are inputs and no targets."""
-
-
-# -- reading ---------------------------------------------------------------------------------------------
-
-
-@lru_cache(maxsize=4)  # probes build a job several times; a table is read once
-def load(config: DataConfig, targets: tuple[str, ...] = ()) -> tuple[list[Part], Columns]:
-    """The series of a config with all their inputs; ``targets`` are those of a trained run."""
-    if config.source == "waves":
-        if config.path is not None:
-            raise UsageError(
-                "GR-CLI-006",
-                where=f"--data {config.path}",
-                wanted="a recipe that reads series from a path",
-                got="one that makes its own",
-                remedy="Leave --data out, or use the recipe forecasting/folder.",
-            )
-        found = [_waves(config.rows)]
-    else:
-        found = read(_path_of(config), config, targets=targets)
-    return with_features(found, config, targets=targets)
-
-
-def _path_of(config: DataConfig) -> Path:
+def path_of(config: DataConfig) -> Path:
+    """The file that a config reads; InputError where it is none."""
     if config.source == "file":
         if config.path is None:
             raise UsageError(
@@ -158,11 +119,19 @@ def locate_file(path: Path) -> Path:
 
 def read(path: Path, config: DataConfig, *, targets: tuple[str, ...] = ()) -> list[Series]:
     """The series in a file, mended as the settings allow."""
+    raws = read_series(path, form_of(config, targets=targets))
+    if config.source == "exchange_rate" and len(raws[0].columns) == len(CURRENCIES):
+        raws = [replace(raw, columns=CURRENCIES) for raw in raws]
+    return [mended(raw, config.mend, known=config.known) for raw in raws]
+
+
+def form_of(config: DataConfig, *, targets: tuple[str, ...] = ()) -> Form:
+    """Which columns of a table are what."""
     wanted = targets or config.targets
-    numbers = (*wanted, *config.past, *config.known) if wanted else ()
+    numbers = (*wanted, *config.past, *config.known, *beside_of(config).values()) if wanted else ()
     if config.source == "exchange_rate":
         numbers = ()
-    form = Form(
+    return Form(
         time=config.time,
         time_format=config.time_format,
         series=config.series,
@@ -170,13 +139,15 @@ def read(path: Path, config: DataConfig, *, targets: tuple[str, ...] = ()) -> li
         static=config.static,
         skip_bad=config.skip_bad,
     )
-    raws = read_series(path, form)
-    if config.source == "exchange_rate" and len(raws[0].columns) == len(CURRENCIES):
-        raws = [replace(raw, columns=CURRENCIES) for raw in raws]
-    return [mended(raw, config.mend, known=config.known) for raw in raws]
 
 
-def _waves(rows: int) -> Series:
+def beside_of(config: DataConfig) -> dict[Beside, str]:
+    """The columns that are read beside the price, by what they are."""
+    named: dict[Beside, str | None] = {"high": config.high, "low": config.low, "volume": config.volume}
+    return {part: name for part, name in named.items() if name is not None}
+
+
+def waves(rows: int) -> Series:
     """The synthetic twin: two series of a trend, a day, a week and noise, by the hour."""
     time = np.arange(rows)
     noise = torch.randn(rows, 2, generator=generator(0, "waves"), dtype=torch.float64).numpy()
@@ -187,117 +158,3 @@ def _waves(rows: int) -> Series:
     times = times_at(JANUARY_2026, step, time)
     values = values + noise * np.array([0.2, 0.4])
     return Series("", "waves", times, True, step, ("load", "flow"), values, rows, (), ())
-
-
-def with_features(
-    found: Sequence[Series], config: DataConfig, *, targets: tuple[str, ...] = ()
-) -> tuple[list[Part], Columns]:
-    """Series with their calendar and indicators; rows without an indicator at the beginning are left out."""
-    columns = found[0].columns
-    for name in (*config.past, *config.known, *config.targets):
-        if name not in columns:
-            raise UsageError(
-                "GR-SERIES-042",
-                where="--data.past, --data.known, --data.targets",
-                wanted=f"one of the columns {', '.join(columns)}"[:300],
-                got=repr(name),
-                remedy="Name a column of the table.",
-            )
-    others = {*config.past, *config.known}
-    chosen = targets or config.targets or tuple(name for name in columns if name not in others)
-    if config.calendar and not found[0].dated:
-        raise UsageError(
-            "GR-SERIES-043",
-            where="--data.calendar",
-            wanted="a column of dates",
-            got="rows that are counted, or times that are plain numbers",
-            remedy="Leave the calendar out, or name the column with --data.time and --data.time-format.",
-        )
-    parts, inputs, known = list[Part](), chosen, config.known
-    for series in found:
-        part, inputs, known = _part(series, config, chosen)
-        parts.append(part)
-    return parts, Columns(chosen, inputs, known, config.past)
-
-
-def _part(
-    series: Series, config: DataConfig, targets: tuple[str, ...]
-) -> tuple[Part, tuple[str, ...], tuple[str, ...]]:
-    """One series with its features, and the names of its inputs."""
-    place = {name: series.columns.index(name) for name in (*targets, *config.past, *config.known)}
-    seen = series.values[: series.num_seen]
-    levels = seen[:, [place[name] for name in targets]]
-    if config.transform == "log_returns" or config.indicators:
-        _refuse_not_positive(series, levels, targets)
-    inputs, names = [levels, seen[:, [place[name] for name in config.past]]], [*targets, *config.past]
-    for column, target in enumerate(targets if config.indicators else ()):
-        made, labels = indicator_features(levels[:, column], config.indicators)
-        inputs.append(made)
-        names += [f"{target} {label}" for label in labels]
-    known, labels = series.values[:, [place[name] for name in config.known]], config.known
-    if config.calendar:
-        made, calendar_labels = calendar_features(series.times, config.calendar)
-        known, labels = np.concatenate([known, made], axis=1), (*labels, *calendar_labels)
-    together = np.concatenate(inputs, axis=1)
-    whole = ~np.isnan(together).any(axis=1)
-    begin = int(whole.argmax()) if whole.any() else len(together)
-    times = series.times[begin : series.num_seen]
-    return Part(series, together[begin:], known[begin:], times), tuple(names), labels
-
-
-def _refuse_not_positive(
-    series: Series, levels: Float64[np.ndarray, "T C"], targets: tuple[str, ...]
-) -> None:
-    if (levels <= 0).any():
-        row, column = np.argwhere(levels <= 0)[0]
-        raise InputError(
-            "GR-SERIES-044",
-            where=f"{series.where}, step {row + 1}, column {targets[column]}",
-            wanted="values above 0, for logarithms and indicators",
-            got=f"{levels[row, column]:g}",
-            remedy="Use --data.transform none and no indicators, or mend the value.",
-        )
-
-
-def static_kinds(parts: Sequence[Part], config: DataConfig) -> list[dict[str, Any]]:
-    """What each static column is: a number with its scale, or one of some categories."""
-    kinds: list[dict[str, Any]] = []
-    for place, name in enumerate(config.static):
-        texts = [part.series.static[place] for part in parts]
-        numbers = np.array([value if (value := number(text)) is not None else np.nan for text in texts])
-        if np.isnan(numbers).any():
-            kinds.append({"name": name, "categories": sorted(set(texts))})
-        else:
-            kinds.append({"name": name, "mean": numbers.mean(), "std": numbers.std() or 1.0})
-    return kinds
-
-
-def encoded(static: Sequence[str], kinds: Sequence[dict[str, Any]], *, where: str) -> list[float]:
-    """The static columns of a series as numbers; InputError for a category that training had not."""
-    values = list[float]()
-    for text, kind in zip(static, kinds, strict=True):
-        if "categories" not in kind:
-            value = number(text)
-            values.append((np.nan if value is None else value - kind["mean"]) / kind["std"])
-        else:
-            values += [float(text == category) for category in kind["categories"]]
-        if np.isnan(values[-1]) or ("categories" in kind and text not in kind["categories"]):
-            raise InputError(
-                "GR-SERIES-045",
-                where=f"{where}, column {kind['name']}",
-                wanted=f"one of {', '.join(kind.get('categories', ['a number']))}"[:200],
-                got=repr(text),
-                remedy="Correct it, or train on series of that kind as well.",
-            )
-    return values
-
-
-def wrong_columns(where: str, wanted: Sequence[str], got: Sequence[str]) -> InputError:
-    """The error for a table that has other columns than the training had."""
-    return InputError(
-        "GR-SERIES-047",
-        where=where,
-        wanted=f"the {len(wanted)} columns of the training: {', '.join(wanted)}"[:300],
-        got=f"{len(got)}: {', '.join(got)}"[:300],
-        remedy="Give the columns that the run was trained on.",
-    )

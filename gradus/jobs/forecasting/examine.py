@@ -1,88 +1,205 @@
-"""A look at one's own series before training: times, gaps, duplicates, missing values, constant columns."""
+"""A look at one's own series before training: times, gaps, duplicates, bad and missing values."""
 
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from shlex import quote
 
 import numpy as np
 
 from gradus.data.calendar import season_of, shown, worded
-from gradus.data.series import Form, Raw, TimeFaults, read_series, time_faults
+from gradus.data.mending import TimeFaults, time_faults
+from gradus.data.series import KEPT, Raw, formats_of, read_series
 from gradus.engine.job import Panel
-from gradus.jobs.forecasting.data import locate_file
+from gradus.jobs.forecasting.config import Config
+from gradus.jobs.forecasting.data import DataConfig, form_of, path_of
+from gradus.jobs.forecasting.inputs import load
 
-SHOWN = 10
+SHOWN = 20
+EPOCH = (10**8, 10**11)  # whole numbers that are likely to be seconds since 1970: from 1973 on
 
 
-def examine(path: str) -> list[Panel]:
-    """What is in the table at ``path``, bad rows left out and counted; InputError where it is none."""
-    raws = read_series(locate_file(Path(path)), Form(skip_bad=True, skip_texts=True))
-    raw = raws[0]
-    faults = time_faults(raw.times, dated=raw.dated)
-    rows = raw.rows[np.argsort(raw.times, kind="stable")]
-    ordered = np.sort(raw.times)
-    begin, end = shown(ordered[[0, -1]], dated=raw.dated)
-    season = season_of(faults.step)
+def examine(config: Config) -> list[Panel]:
+    """What is in the table of a config and all that is wrong with it; InputError where it is none."""
+    raws = _raws(config.data)
+    faults = [time_faults(raw.times, dated=raw.dated) for raw in raws]
     return [
+        _series(raws, faults, config.data),
         Panel(
-            title="Series",
-            sentence=f"{len(raw.rows)} rows from {begin} to {end}, a row every {worded(faults.step)}; "
-            f"season {season if season > 1 else 'unknown: give --data.season'}.",
+            title="Columns",
+            sentence="Over all rows that can be read.",
             columns=("column", "least", "mean", "largest", "deviation", "missing"),
-            rows=[_column(raw, place) for place in range(len(raw.columns))],
+            rows=[_column(raws, place) for place in range(len(raws[0].columns))],
         ),
-        *_about_times(faults, raw, rows),
-        _about_values(raw),
-        Panel(title="Notes", sentence=" ".join(raw.notes) or "None."),
+        *_about_times(raws, faults, config.data),
+        _bad_cells(raws[0]),
+        *_about_values(raws, config.data),
+        _notes(raws),
     ]
 
 
-def _column(raw: Raw, place: int) -> tuple[str, ...]:
-    values = raw.values[:, place]
+def _raws(data: DataConfig) -> list[Raw]:
+    """The series as they are in the file, without rows that cannot be read and columns of text."""
+    if data.source == "waves":
+        made = [part.series for part in load(data)[0]]
+        return [
+            Raw(s.name, s.where, s.times, s.dated, np.arange(1, len(s.times) + 1), s.columns, s.values)
+            for s in made
+        ]
+    return read_series(path_of(data), replace(form_of(data), skip_bad=True, skip_texts=True))
+
+
+def _series(raws: Sequence[Raw], faults: Sequence[TimeFaults], data: DataConfig) -> Panel:
+    """How long each series is, and by what step it goes."""
+    season = data.season or season_of(faults[0].step)
+    rows = []
+    for raw, fault in zip(raws, faults, strict=True):
+        begin, end = shown(np.array([raw.times.min(), raw.times.max()]), dated=raw.dated)
+        rows.append((raw.name or "-", len(raw.rows), begin, end, worded(fault.step)))
+    return Panel(
+        title="Series",
+        sentence=f"{len(raws)}, {sum(len(raw.rows) for raw in raws)} rows; season "
+        f"{season if season > 1 else 'unknown: give --data.season'}.",
+        columns=("series", "rows", "from", "to", "a row every"),
+        rows=rows[:SHOWN],
+    )
+
+
+def _column(raws: Sequence[Raw], place: int) -> tuple[str, ...]:
+    values = np.concatenate([raw.values[:, place] for raw in raws])
     there = values[~np.isnan(values)]
     if len(there) == 0:
-        return (raw.columns[place], "", "", "", "", str(len(values)))
+        return (raws[0].columns[place], "", "", "", "", str(len(values)))
     numbers = (there.min(), there.mean(), there.max(), there.std())
-    return (raw.columns[place], *(f"{n:.5g}" for n in numbers), str(len(values) - len(there)))
+    return (raws[0].columns[place], *(f"{n:.5g}" for n in numbers), str(len(values) - len(there)))
 
 
-def _about_times(faults: TimeFaults, raw: Raw, rows: np.ndarray) -> list[Panel]:
+def _about_times(raws: Sequence[Raw], faults: Sequence[TimeFaults], data: DataConfig) -> list[Panel]:
     """What is wrong with the times, and the treatment that there is."""
-    step = worded(faults.step)
+
+    def panel(title: str, remedy: str, treatment: str, places: Callable[[TimeFaults], np.ndarray]) -> Panel:
+        rows = []
+        for raw, fault in zip(raws, faults, strict=True):
+            comes = title == "Times that go back"  # these are counted as they come, the others in order
+            order = np.arange(len(raw.rows)) if comes else np.argsort(raw.times, kind="stable")
+            rows += [(int(row), raw.name) for row in raw.rows[order][places(fault)]]
+        said = f"{len(rows)} rows; "
+        said += f"{remedy} trains on them." if treatment == "error" else f"treated by {remedy}."
+        several = len(raws) > 1
+        return Panel(
+            title=title,
+            sentence=said if rows else "None.",
+            columns=(raws[0].counted, "series") if several else (raws[0].counted,),
+            rows=[row if several else row[:1] for row in rows[:SHOWN]],
+        )
+
+    def given(setting: str, chosen: str, usual: str) -> str:
+        return f"--data.mend.{setting} {usual if chosen == 'error' else chosen}"
+
+    mend, missing = data.mend, sum(fault.num_missing for fault in faults)
+    gaps = given("gaps", mend.gaps, "hold")
     return [
-        _places("Times that go back", raw.rows[faults.unsorted], "--data.mend.order sort"),
-        _places("Times that are there twice", rows[faults.duplicates], "--data.mend.duplicates first"),
-        _places(
-            "Gaps",
-            rows[faults.gaps],
-            f"{faults.num_missing} steps of {step} are missing before these rows; --data.mend.gaps hold",
+        panel("Times that go back", given("order", mend.order, "sort"), mend.order, lambda f: f.unsorted),
+        panel(
+            "Times that are there twice",
+            given("duplicates", mend.duplicates, "first"),
+            mend.duplicates,
+            lambda f: f.duplicates,
         ),
-        _places("Irregular steps", rows[faults.irregular], "--data.mend.gaps ignore"),
+        panel(
+            "Gaps",
+            f"{missing} steps of {worded(faults[0].step)} are missing before them; {gaps}",
+            "error" if mend.gaps == "error" else mend.gaps,
+            lambda f: f.gaps,
+        ),
+        panel(
+            "Irregular steps",
+            "--data.mend.gaps ignore",
+            "ignore" if mend.gaps == "ignore" else "error",
+            lambda f: f.irregular,
+        ),
     ]
 
 
-def _places(title: str, rows: np.ndarray, remedy: str) -> Panel:
+def _bad_cells(raw: Raw) -> Panel:
+    """Cells that are no time or no number, and rows of another width."""
     return Panel(
-        title=title,
-        sentence=f"{len(rows)} rows; {remedy} trains on them." if len(rows) else "None.",
-        columns=("row",),
-        rows=[(int(row),) for row in rows[:SHOWN]],
+        title="Bad cells",
+        sentence=f"{len(raw.faults)}, at most {KEPT} of a column; --skip-bad trains without their rows, and "
+        "leaves gaps."
+        if raw.faults
+        else "None.",
+        columns=("where", "wanted", "got"),
+        rows=[
+            (fault.where.removeprefix(f"{raw.where}, "), fault.wanted, fault.got)
+            for fault in raw.faults[:SHOWN]
+        ],
     )
 
 
-def _about_values(raw: Raw) -> Panel:
-    """Columns that are of no use as they are."""
-    missing = np.isnan(raw.values)
+def _about_values(raws: Sequence[Raw], data: DataConfig) -> list[Panel]:
+    """Columns that are of no use as they are, and values that are missing."""
+    columns, counted = raws[0].columns, raws[0].counted
+    values = np.concatenate([raw.values for raw in raws])
+    rows, missing = np.concatenate([raw.rows for raw in raws]), np.isnan(values)
     constant = [
-        name
-        for place, name in enumerate(raw.columns)
-        if len(set(raw.values[~missing[:, place], place].tolist())) <= 1
+        name for place, name in enumerate(columns) if len(np.unique(values[~missing[:, place], place])) <= 1
     ]
-    said = [f"Constant columns, which cannot be forecast: {', '.join(constant)}."] if constant else []
-    if missing.any():
-        said.append(f"{int(missing.sum())} values are missing; --data.mend.missing hold trains on them.")
-    row, column = np.nonzero(missing)
-    return Panel(
-        title="Values",
-        sentence=" ".join(said) or "No constant column and no missing value.",
-        columns=("row", "column"),
-        rows=[(int(raw.rows[r]), raw.columns[c]) for r, c in list(zip(row, column, strict=True))[:SHOWN]],
-    )
+    others = [name for name in columns if name not in constant]
+    treated = "hold" if data.mend.missing == "error" else data.mend.missing
+    return [
+        Panel(
+            title="Constant columns",
+            sentence=f"{', '.join(constant)}: cannot be forecast"
+            + (f"; --data.targets {' '.join(map(quote, others))} names the others." if others else ".")
+            if constant
+            else "None.",
+        ),
+        Panel(
+            title="Missing values",
+            sentence=f"{int(missing.sum())}; --data.mend.missing {treated} trains on them."
+            if missing.any()
+            else "None.",
+            columns=(counted, "column"),
+            rows=[(int(rows[r]), columns[c]) for r, c in np.argwhere(missing)[:SHOWN].tolist()],
+        ),
+    ]
+
+
+def _notes(raws: Sequence[Raw]) -> Panel:
+    """What was done in reading, and what the times look like."""
+    import polars
+
+    notes = [note for raw in raws for note in raw.notes]
+    times = raws[0].times
+    if not raws[0].dated:
+        fitting = formats_of(polars.Series(times).cast(polars.String))
+        fitting += ["%s"] if _between(times, EPOCH, 1) else []
+        if fitting:
+            notes.append(
+                "Times are taken as plain numbers, without a calendar; if they are dates, "
+                f"--data.time-format {quote(fitting[0])} reads them."
+            )
+        elif _between(times, EPOCH, 1000):
+            notes.append(
+                "Times look like milliseconds since 1970: divided by 1000 they could be read as dates."
+            )
+    columns = raws[0].columns
+    if all(np.array_equal(raw.times, np.arange(len(raw.times))) for raw in raws):
+        rising = [c for place, c in enumerate(columns) if all(_rises(raw.values[:, place]) for raw in raws)]
+        notes += [f"{name} only rises: --data.time {quote(name)} takes it for the times." for name in rising]
+    else:
+        counts = [c for place, c in enumerate(columns) if all(_counts(raw.values[:, place]) for raw in raws)]
+        notes += [f"{name} counts the rows; --data.targets names what is to be forecast." for name in counts]
+    return Panel(title="Notes", sentence=" ".join(notes) or "None.")
+
+
+def _between(times: np.ndarray, ends: tuple[int, int], unit: int) -> bool:
+    return bool(ends[0] * unit < times.min() and times.max() < ends[1] * unit)
+
+
+def _rises(values: np.ndarray) -> bool:
+    return len(values) > 1 and bool((np.diff(values) > 0).all())
+
+
+def _counts(values: np.ndarray) -> bool:
+    return len(values) > 1 and bool((np.diff(values) == 1).all())

@@ -9,15 +9,9 @@ from jaxtyping import Float64
 
 from gradus.core.errors import InputError
 from gradus.data.calendar import Step, calendar_features, shown, times_at
-from gradus.data.series import Series
-from gradus.jobs.forecasting.data import (
-    DataConfig,
-    encoded,
-    locate_file,
-    read,
-    with_features,
-    wrong_columns,
-)
+from gradus.data.mending import Series
+from gradus.jobs.forecasting.data import DataConfig, locate_file, read
+from gradus.jobs.forecasting.inputs import encoded, with_features, wrong_columns
 from gradus.jobs.forecasting.splits import past_rows
 
 

@@ -16,6 +16,7 @@ from gradus.engine.loss import Loss
 from gradus.engine.optim import Optim
 from gradus.engine.run import Batch, Run
 from gradus.jobs.forecasting.answer import Forecast
+from gradus.jobs.forecasting.bands import band_of, calibrate
 from gradus.jobs.forecasting.baseline import (
     EVALUATION_BATCH,
     Naive,
@@ -30,10 +31,11 @@ from gradus.jobs.forecasting.forecaster import Forecaster
 from gradus.jobs.forecasting.history import read_history
 from gradus.jobs.forecasting.panels import panels
 from gradus.jobs.forecasting.recipes import RECIPES
-from gradus.jobs.forecasting.splits import SeriesSplits, past_rows
+from gradus.jobs.forecasting.splits import SeriesSplits, inputs_of, past_rows
 from gradus.jobs.forecasting.survey import survey
-from gradus.layers.heads import Shape, levels_of, loss_sum, num_outputs, place_of_point, point_of
+from gradus.layers.heads import Shape, loss_sum, num_outputs, place_of_point, point_of
 from gradus.metrics.forecast import ForecastScore
+from gradus.models.series_seq2seq import SeriesSeq2seqConfig, teacher_share
 
 
 @dataclass
@@ -69,6 +71,7 @@ def build(config: Config, run: Run) -> Parts:
         outputs=num_outputs(config.head),
         point=place_of_point(config.head),
     )
+    coverage = run.decide("band", *band_of(config.head, windows=about["windows"]["validation"]))
     nets = [MODELS[type(config.model)](config.model, shape=shape) for _ in range(config.members)]
     model = Forecaster(
         nets,
@@ -77,6 +80,7 @@ def build(config: Config, run: Run) -> Parts:
         about=about,
         horizon=config.data.horizon,
         log_returns=config.data.transform == "log_returns",
+        coverage=coverage,
     )
     series = SeriesSplits(config.data, about=about, device=run.device)
     return Parts(
@@ -91,24 +95,33 @@ def build(config: Config, run: Run) -> Parts:
 
 
 def stream(config: Config, parts: Parts, run: Run) -> Iterator[Batch]:
-    """Windows of the training rows without end; they are cut on the device."""
+    """Windows of the training rows without end, cut on the device, and what a decoder is told of them."""
     while True:
-        yield parts.series.batch(parts.train.next_batch()["start"])
+        batch = parts.series.batch(parts.train.next_batch()["start"])
+        if isinstance(config.model, SeriesSeq2seqConfig):
+            share = teacher_share(config.model, step=run.step, steps=run.train.steps)
+            if share:
+                chance = torch.rand(
+                    batch["future"].shape[:2], generator=run.rng("teacher"), device=run.device
+                )
+                batch["forced"] = chance < share
+        yield batch
 
 
 def loss(config: Config, parts: Parts, batch: Batch) -> Loss:
     """The head's cost over all steps and series, the mean of that of the members."""
-    each = parts.model.each(*inputs_of(batch))
     target = parts.model.scaled(batch["past"], batch["future"])
+    each = parts.model.each(*inputs_of(batch), target=target, forced=batch.get("forced"))
     total = sum(loss_sum(config.head, one, target) for one in each) / len(each)
     squared = (point_of(config.head, each.mean(dim=0)) - target).square().sum()
     scale = "mse" if config.data.score == "scaled" else "mse_scaled"  # the unit in which it is validated
     return Loss(total, target.numel(), {scale: squared})
 
 
-def inputs_of(batch: Batch) -> list[Tensor]:
-    """What the forecaster takes of a batch, in its order."""
-    return [batch[name] for name in ("past", "known", "static") if name in batch]
+def settle(config: Config, parts: Parts, run: Run) -> None:
+    """Measure the band around a point, whose margins are a state of the forecaster."""
+    if parts.model.coverage:
+        calibrate(parts.model, parts.series)
 
 
 def evaluate(config: Config, parts: Parts, run: Run, split: Split) -> dict[str, float]:
@@ -129,7 +142,7 @@ def score_of(config: Config, parts: Parts, split: Split) -> tuple[ForecastScore,
     starts = parts.series.starts(split)
     if len(starts) == 0:
         return None
-    score = new_score(parts.series, levels_of(config.head))
+    score = new_score(parts.series, parts.model.levels)
     losses = []
     for some in starts.split(EVALUATION_BATCH):
         batch = parts.series.batch(some)
@@ -162,7 +175,7 @@ def deploy(config: Config, parts: Parts) -> Deployable:
 
     def answer(output: dict[str, Tensor], raw: Any) -> Forecast:
         history = read_history(raw, config.data, about)
-        return Forecast.of(output, history=history, targets=about["targets"], levels=levels_of(config.head))
+        return Forecast.of(output, history=history, targets=about["targets"], levels=parts.model.levels)
 
     return Deployable(
         module=parts.model,
@@ -219,6 +232,7 @@ JOB = Job(
     stream=stream,
     step=supervised(loss),
     evaluate=evaluate,
+    settle=settle,
     baseline=baseline,
     deploy=deploy,
     panels=show,

@@ -176,12 +176,16 @@ def _by_series(series: SeriesSplits, score: ForecastScore) -> Panel:
 
 
 def _reliability(score: ForecastScore) -> Panel:
-    """How often values lie below each quantile."""
+    """How often values lie below each quantile, and within the band between the outer ones."""
     rows = [(f"{level:g}", f"{share:.3f}") for level, share in score.reliability()]
-    return Panel(
-        title="Quantiles",
-        sentence="The share of the test values at or below each quantile; in a forecaster that knows its "
-        "doubts it is the level.",
-        columns=("level", "share of the values"),
-        rows=rows,
+    said = (
+        "The share of the test values at or below each quantile; in a forecaster that knows its doubts it is "
+        "the level."
     )
+    if len(score.levels) > 1:
+        scores, asked = score.compute(), score.levels[-1] - score.levels[0]
+        said += (
+            f" The band between the outer ones holds {scores['coverage']:.1%} of the values, {asked:.1%} "
+            f"were asked for; it is {scores['width']:.4g} wide on the scale of the errors."
+        )
+    return Panel(title="Quantiles", sentence=said, columns=("level", "share of the values"), rows=rows)

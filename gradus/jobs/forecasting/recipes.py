@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from gradus.data.series import Mending
+from gradus.data.mending import Mending
 from gradus.engine.job import Expect, Recipe
 from gradus.engine.settings import OptimConfig, TrainConfig
 from gradus.jobs.forecasting.config import Config

@@ -1,6 +1,6 @@
 """Splits in time, and the windows of a run in tensors on its device."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,10 +9,11 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from gradus.core.errors import InputError, UsageError
-from gradus.data.series import Series
+from gradus.data.mending import Series
 from gradus.data.windows import Span, as_places, cut, rolled, starts_in, windows
 from gradus.engine.job import Split
-from gradus.jobs.forecasting.data import DataConfig, Part, encoded, load, wrong_columns
+from gradus.jobs.forecasting.data import DataConfig
+from gradus.jobs.forecasting.inputs import Part, encoded, load, wrong_columns
 from gradus.metrics.forecast import naive_forecasts
 
 ETT_ROWS = (8640, 11520, 14400)  # 12, 4 and 4 months of hours; what comes after is not used
@@ -113,6 +114,11 @@ def count_windows(
 def _spans(bounds: tuple[int, int, int]) -> tuple[tuple[int, int], ...]:
     first, second, stop = bounds
     return (0, first), (first, second), (second, stop)
+
+
+def inputs_of(batch: Mapping[str, Tensor]) -> list[Tensor]:
+    """What a forecaster takes of a batch, in its order."""
+    return [batch[name] for name in ("past", "known", "static") if name in batch]
 
 
 class SeriesSplits:

@@ -8,7 +8,8 @@ from jaxtyping import Float64
 
 from gradus.core.errors import InputError, UsageError
 from gradus.data.calendar import season_of, worded
-from gradus.jobs.forecasting.data import Columns, DataConfig, Part, load, static_kinds
+from gradus.jobs.forecasting.data import DataConfig
+from gradus.jobs.forecasting.inputs import Columns, Part, load, static_kinds
 from gradus.jobs.forecasting.splits import bounds_of, count_windows
 
 

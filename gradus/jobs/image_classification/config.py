@@ -46,4 +46,4 @@ class Config:
     focal_gamma: NotNegative = 2.0
     """How strongly focal loss looks away from what is easy, with --imbalance focal."""
     views: tuple[View, ...] = ()
-    """Test-time augmentation: predictions are averaged over flip and shift views."""
+    """Test-time augmentation: predictions are averaged over flip, shift and affine views."""

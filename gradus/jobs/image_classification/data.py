@@ -20,7 +20,7 @@ from gradus.data.picture_sets import Pictures, PictureSet, reform
 from gradus.data.pictures import Channels, Fit, PictureForm, channel_statistics, read_picture, resize
 from gradus.data.source_table import SOURCES
 from gradus.data.sources import locate
-from gradus.data.splits import folds, refuse_unknown_fold, stratified
+from gradus.data.splits import folds, hold_out, refuse_unknown_fold
 from gradus.data.synthetic import QUARTERS, four_quarters
 from gradus.engine.job import Split
 
@@ -163,19 +163,7 @@ def _quarters(config: DataConfig) -> PictureSet:
 
 def _divide(pictures: Pictures, name: str, share: float) -> dict[str, Pictures]:
     """A share of the training pictures, the same of each class, as a split of its own."""
-    classes = pictures.classes
-    kept, taken = stratified(pictures.labels, shares=(1 - share, share), seed=0, classes=classes)
-    lost = set(pictures.labels.tolist()) - set(pictures.labels[kept].tolist())
-    if lost or not len(taken):
-        raise UsageError(
-            "GR-CONFIG-003",
-            where=f"--data.{name}",
-            wanted="a share that leaves some pictures of every class to train on"
-            if lost
-            else f"a share of at least one of the {len(kept)} pictures",
-            got=f"{share:g}, which leaves none of class {classes[min(lost)]}" if lost else f"{share:g}",
-            remedy="Give a smaller share." if lost else "Give a larger share, or 0 for no such split.",
-        )
+    kept, taken = hold_out(pictures.labels, share=share, name=name, classes=pictures.classes)
     return {"train": pictures.select(kept), name: pictures.select(taken)}
 
 

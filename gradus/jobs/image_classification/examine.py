@@ -1,39 +1,53 @@
 """A look at one's own pictures before training: classes, sizes, broken files, duplicates across splits."""
 
+import io
+from collections import Counter
 from dataclasses import replace
+from pathlib import Path, PurePosixPath
 
-from gradus.core.errors import InputError
+from PIL import Image, UnidentifiedImageError
+
+from gradus.core.errors import GradusError
 from gradus.data.leaks import Pair, find_leaks
+from gradus.data.members import Members, is_left_behind, open_members
+from gradus.data.pictures import SUFFIXES
 from gradus.engine.job import Panel
+from gradus.jobs.image_classification.config import Config
 from gradus.jobs.image_classification.data import DataConfig, load
 
 LOOKED_AT_SIDE = 64
-SHOWN = 10
+SHOWN = 20
+MOST_CLASSES = 50  # that are shown all
 
 
-def examine(path: str) -> list[Panel]:
-    """What is at ``path``, as it would be trained on; InputError where it cannot be."""
-    config = DataConfig(path=path, side=LOOKED_AT_SIDE, skip_bad=True)
-    found = load(config)
+def examine(config: Config) -> list[Panel]:
+    """What the pictures of a config are, and all that is wrong; InputError where they make no classes."""
+    data = replace(config.data, side=config.data.side or LOOKED_AT_SIDE, skip_bad=True)
+    found = load(data)
     classes = found.splits["train"].classes
-    parts = found.splits.items()
-    counts = {split: part.labels.bincount(minlength=len(classes)).tolist() for split, part in parts}
+    counts = {
+        split: part.labels.bincount(minlength=len(classes)).tolist() for split, part in found.splits.items()
+    }
     total = sum(len(part.labels) for part in found.splits.values())
     leaks = find_leaks(found.splits)
+    shown, rest = list(range(len(classes))), ""
+    if len(classes) > MOST_CLASSES:
+        shown, rest = sorted(shown, key=counts["train"].__getitem__)[:SHOWN], ", the smallest below"
     return [
         Panel(
             title="Pictures",
-            sentence=f"{total} in {len(classes)} classes. {_about_sizes(config)}",
+            sentence=f"{total} in {len(classes)} classes{rest}.",
             columns=("class", *counts),
-            rows=[(name, *(counts[split][place] for split in counts)) for place, name in enumerate(classes)],
+            rows=[(classes[place], *(count[place] for count in counts.values())) for place in shown],
         ),
+        *_about_files(config.data),
         Panel(
             title="Broken files",
             sentence=f"{len(found.skipped)} cannot be read; --skip-bad trains without them."
             if found.skipped
             else "None.",
             columns=("file",),
-            rows=[(name,) for name in found.skipped[:SHOWN]],
+            rows=[(fault.removeprefix(f"{data.path}/"),) for fault in found.skipped[:SHOWN]],
         ),
         _duplicates("The same picture in two splits", leaks.exact),
         _duplicates("Almost the same picture in two splits", leaks.near),
@@ -41,13 +55,57 @@ def examine(path: str) -> list[Panel]:
     ]
 
 
-def _about_sizes(config: DataConfig) -> str:
-    """Whether pictures can be trained on in the size that they have."""
+def _about_files(data: DataConfig) -> list[Panel]:
+    """The sizes of the pictures in a folder or zip, by their headers, and folders without one."""
+    path = Path(str(data.path)).expanduser()
+    if data.path is None or not (path.is_dir() or path.suffix.lower() == ".zip"):
+        return []
+    with open_members(path) as members:
+        names = [name for name in members.names if not is_left_behind(name)]
+        pictures = [name for name in names if PurePosixPath(name).suffix.lower() in SUFFIXES]
+        sizes = Counter(size for name in pictures if (size := _size(members, name)))
+    if not sizes:
+        return []
+    side = data.side
+    said = f"{len(sizes)} different"
+    if side is not None:
+        small = sum(count for size, count in sizes.items() if min(size) < side)
+        said += f"; training brings them to {side} x {side} (--data.side, --data.fit {data.fit})"
+        said += f", {small} of them are smaller" if small else ""
+    elif len(sizes) > 1:
+        said += f"; they must be brought to one: --data.side {LOOKED_AT_SIDE}"
+    panels = [
+        Panel(
+            title="Sizes",
+            sentence=f"{said}.",
+            columns=("width x height", "pictures"),
+            rows=[(f"{width} x {height}", count) for (width, height), count in sizes.most_common(SHOWN)],
+        )
+    ]
+    holding = {folder for name in pictures for folder in PurePosixPath(name).parents}
+    empty = _folders_beside(path, holding) if path.is_dir() else []
+    if empty:
+        said = f"{len(empty)}: they are no class, and nothing is learnt of what they are called."
+        rows = [(name,) for name in empty[:SHOWN]]
+        panels.append(Panel(title="Folders without pictures", sentence=said, columns=("folder",), rows=rows))
+    return panels
+
+
+def _size(members: Members, name: str) -> tuple[int, int] | None:
+    """Width and height of a picture by its header; None where it has none that can be read."""
     try:
-        shape = load(replace(config, side=None)).splits["train"].images.shape
-    except InputError as error:
-        return f"Not all have one size ({error.got}): training brings them to --data.side pixels."
-    return f"All have {shape[3]} x {shape[2]} pixels."
+        with Image.open(io.BytesIO(members.read(name))) as picture:
+            return picture.size
+    except (GradusError, UnidentifiedImageError, OSError, ValueError, SyntaxError):
+        return None  # it is among the broken files
+
+
+def _folders_beside(path: Path, holding: set[PurePosixPath]) -> list[str]:
+    """The folders at the levels where classes are that hold no picture."""
+    levels = {len(folder.parts) for folder in holding} - {0}
+    folders = [p.relative_to(path) for p in path.rglob("*") if p.is_dir()]
+    names = [PurePosixPath(folder.as_posix()) for folder in folders if not is_left_behind(folder.as_posix())]
+    return sorted(str(name) for name in names if name not in holding and len(name.parts) in levels)
 
 
 def _duplicates(title: str, pairs: tuple[Pair, ...]) -> Panel:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from gradus.data.augment import View, augment, mix, tta_views
 from gradus.data.balance import choose_remedy, class_weights, sample_weights
 from gradus.data.batches import Batches
+from gradus.data.pictures import SUFFIXES
 from gradus.engine.job import Deployable, Headline, Job, Panel, Split, supervised
 from gradus.engine.loss import Loss
 from gradus.engine.optim import Optim, stages_of
@@ -41,11 +42,11 @@ class Classifier(nn.Module):
         self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
 
-    def normalise(self, image: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+    def normalise(self, image: Float[Tensor, "*B C H W"]) -> Float[Tensor, "*B C H W"]:
         """Mean 0 and deviation 1 in each channel, by the training split."""
         return (image - self.mean) / self.std
 
-    def each(self, image: Float[Tensor, "B C H W"]) -> Float[Tensor, "M B K"]:
+    def each(self, image: Float[Tensor, "B C H W"] | Float[Tensor, "B M C H W"]) -> Float[Tensor, "M B K"]:
         """The logits of each member, where the network is a committee."""
         image = self.normalise(image)
         return self.net.each(image) if isinstance(self.net, Committee) else self.net(image)[None]
@@ -152,19 +153,20 @@ def _balance(config: Config, run: Run, counts: Tensor) -> tuple[str, Tensor | No
 
 
 def stream(config: Config, parts: Parts, run: Run) -> Iterator[Batch]:
-    """Augmented batches without end; the tensors stay on the device."""
-    num_classes = len(parts.pictures.classes)
+    """Augmented batches without end, for each member its own; the tensors stay on the device."""
+    members, num_classes = config.members, len(parts.pictures.classes)
     while True:
         batch = parts.train.next_batch()
+        image, label = (batch[name].repeat_interleave(members, dim=0) for name in ("image", "label"))
         rng = run.rng("augment")
-        image = as_float(augment(batch["image"], config.augment, generator=rng))
+        made = {"image": as_float(augment(image, config.augment, generator=rng))}
         if config.augment.mixup_alpha or config.augment.cutmix_alpha:
-            image, target = mix(
-                image, batch["label"], num_classes=num_classes, config=config.augment, generator=rng
+            made["image"], made["target"] = mix(
+                made["image"], label, num_classes=num_classes, config=config.augment, generator=rng
             )
-            yield {"image": image, "label": batch["label"], "target": target}
-        else:
-            yield {"image": image, "label": batch["label"]}
+        if members > 1:
+            made = {name: tensor.unflatten(0, (-1, members)) for name, tensor in made.items()}  # (B, M, ...)
+        yield made | {"label": batch["label"]}
 
 
 def loss(config: Config, parts: Parts, batch: Batch) -> Loss:
@@ -178,14 +180,16 @@ def loss(config: Config, parts: Parts, batch: Batch) -> Loss:
         logits = capsules.norm(dim=2)  # (B, K, D) -> (B, K)
     else:
         each = parts.model.each(batch["image"])  # (M, B, K)
-        total = sum(_cost(config, parts, logits, batch) for logits in each) / len(each)
+        target = batch.get("target", label)
+        targets = target.unbind(dim=1) if target.ndim == 3 else [target] * len(each)  # (B, M, K)
+        pairs = zip(each, targets, strict=True)
+        total = sum(_cost(config, parts, logits, target) for logits, target in pairs) / len(each)
         logits = each.softmax(dim=2).mean(dim=0)
     return Loss(total, len(label), {"accuracy": (logits.argmax(1) == label).sum()})
 
 
-def _cost(config: Config, parts: Parts, logits: Float[Tensor, "B K"], batch: Batch) -> Float[Tensor, ""]:
-    """The loss of one network, summed over the batch."""
-    target = batch.get("target", batch["label"])
+def _cost(config: Config, parts: Parts, logits: Float[Tensor, "B K"], target: Tensor) -> Float[Tensor, ""]:
+    """The loss of one network, summed over the batch; ``target`` is a class, or a share of each."""
     if config.imbalance == "focal":
         total, _ = focal_sum(logits, target, gamma=config.focal_gamma)
     else:
@@ -231,6 +235,7 @@ def deploy(config: Config, parts: Parts) -> Deployable:
             )
         },
         axes={"image": {0: "batch"}},
+        endings=SUFFIXES,
         read=lambda raw: {"image": as_float(read_input(raw, config.data, shape=pictures.shape)).to(device)},
         answer=lambda output, raw: Label.of(output["output"][0], classes=pictures.classes, raw=raw),
     )

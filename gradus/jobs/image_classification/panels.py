@@ -23,7 +23,7 @@ def panels(parts: Any, run: Run, *, batch: Batch) -> list[Panel]:
     test = parts.pictures.tensors("test")
     with torch.no_grad(), run.aside("report"):
         chances = torch.cat([parts.predictor(as_float(image)).cpu() for image in test["image"].split(500)])
-    label = test["label"].cpu()
+    label, seen = test["label"].cpu(), batch["image"][:SHOWN]
     score = ClassificationScore(len(classes))
     score.update(chances, label)
     rows = [(r.name, r.count, r.precision, r.recall, r.f1) for r in score.per_class(classes)]
@@ -51,7 +51,8 @@ def panels(parts: Any, run: Run, *, batch: Batch) -> list[Panel]:
             title="A batch as the model saw it",
             sentence="Training pictures after augmentation, with their labels.",
             figure=pictures_figure(
-                batch["image"][:SHOWN].cpu(), [classes[i] for i in batch["label"][:SHOWN].tolist()]
+                (seen[:, 0] if seen.ndim == 5 else seen).cpu(),  # of a committee, what its first member saw
+                [classes[i] for i in batch["label"][:SHOWN].tolist()],
             ),
         ),
     ]

@@ -27,7 +27,9 @@ def digits() -> Recipe:
     """8x8 digits of scikit-learn: 898 train, 899 by other writers test; nothing to download."""
     config = Config(
         data=DataConfig(source="digits", channels=1, validation=0.0),
-        model=QuicknetConfig(enlarge=2, stem_width=32, widths=(64, 128), num_blocks=(1, 1), pooling="both"),
+        model=QuicknetConfig(
+            enlarge=2, stem_width=32, widths=(64, 128), num_blocks=(1, 1), pooling="both", dropout=0.2
+        ),
         members=4,
         augment=AugmentConfig(
             rotate_degrees=12.0,
@@ -46,6 +48,7 @@ def digits() -> Recipe:
             optim=OptimConfig(betas=(0.9, 0.99), weight_decay=0.05, ema=0.98),
         ),
         label_smoothing=0.05,
+        views=("affine",),
     )
     return Recipe(config, Expect(value=0.988, minutes=0.7, first_loss=(2.1, 2.6)))
 

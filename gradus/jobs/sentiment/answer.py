@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from gradus.jobs.sentiment.networks import Voting
+from gradus.jobs.sentiment.reader import Reader
 from gradus.jobs.sentiment.scores import THRESHOLD
 from gradus.models.text_bag import TextBag
 
@@ -100,28 +101,36 @@ def verdict(
 
 
 @torch.no_grad()
-def drivers(model: Voting, numbers: list[int], *, place: int) -> list[float]:
-    """How far each token speaks for the class at ``place``.
+def drivers(model: Voting, reader: Reader, text: str, *, place: int) -> list[float]:
+    """How far each token of a text speaks for the class at ``place``.
 
     Of a bag, exactly: what the token adds to the logit, less what it adds to the other logits on average. Of
     any other network, by leaving it out: how much of the probability goes with it.
     """
     device = next(model.parameters()).device
-    word = torch.tensor([numbers], device=device)
-    mask = torch.ones_like(word, dtype=torch.bool)
+    inputs = {name: tensor.to(device) for name, tensor in reader.inputs(text).items()}
+    word, mask, piece = inputs["word"], inputs["mask"], inputs.get("piece")
+    owners = None if piece is None else reader.owners(text, piece[0])
     bags = [member for member in model.members if isinstance(member, TextBag)]
     if len(bags) == len(model.members):
-        given = torch.stack([bag.contributions(word, mask)[0] for bag in bags]).mean(dim=0)  # (T, K)
+        each = [
+            bag.contributions(word, mask, piece, None if owners is None else owners[None])[0] for bag in bags
+        ]
+        given = torch.stack(each).mean(dim=0)  # (T, K)
         if model.several:
             return given[:, place].tolist()
         others = (given.sum(dim=1) - given[:, place]) / (given.shape[1] - 1)
         return (given[:, place] - others).tolist()
-    whole = model(word, mask)[0, place]
-    if len(numbers) == 1:
+    whole, count = model(word, mask, piece)[0, place], word.shape[1]
+    if count == 1:
         return [whole.item() - 1 / 2]
-    left_out = ~torch.eye(len(numbers), dtype=torch.bool, device=device)
-    shorter = word.expand(len(numbers), -1)[left_out].view(len(numbers), -1)  # (T, T) -> (T, T - 1)
-    chances = [
-        model(rows, torch.ones_like(rows, dtype=torch.bool))[:, place] for rows in shorter.split(AT_ONCE)
-    ]
+    left_out = ~torch.eye(count, dtype=torch.bool, device=device)
+    shorter = word.expand(count, -1)[left_out].view(count, -1)  # (T, T) -> (T, T - 1)
+    chances = []
+    for rows in torch.arange(count, device=device).split(AT_ONCE):
+        some = None
+        if piece is not None and owners is not None:
+            others = owners.sum(dim=0) - owners[rows].long()  # how many other tokens have each piece
+            some = piece * (others > 0)
+        chances.append(model(shorter[rows], torch.ones_like(shorter[rows], dtype=torch.bool), some)[:, place])
     return (whole - torch.cat(chances)).tolist()

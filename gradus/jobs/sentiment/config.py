@@ -54,8 +54,9 @@ class Config:
     train: TrainConfig = field(default_factory=TrainConfig)
     label_smoothing: Fraction = 0.0
     """Share of each target that is spread over all classes."""
-    imbalance: Literal["auto", "none", "weights", "inverse", "focal"] = "auto"
+    imbalance: Literal["auto", "none", "weights", "inverse", "sampling", "focal"] = "auto"
     """What is done about unequal classes: mild weights, weights that make all classes count alike (better
-    macro F1, a little less accuracy), or focal loss; auto decides between none and weights."""
+    macro F1, a little less accuracy), batches in which each class is as frequent, or focal loss; auto
+    measures the classes and decides between none, weights and sampling."""
     focal_gamma: NotNegative = 2.0
     """How strongly focal loss looks away from what is easy, with --imbalance focal."""

@@ -1,6 +1,6 @@
 """Texts for a classifier: where they come from, how they are split, and what is measured before step 1."""
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -13,9 +13,8 @@ from torch import Tensor
 from gradus.core.configs import Count, Fraction, Whole
 from gradus.core.errors import InputError, UsageError
 from gradus.data.clean import CleanConfig, clean
-from gradus.data.ragged import Ragged
 from gradus.data.sources import locate
-from gradus.data.splits import folds, refuse_unknown_fold, stratified
+from gradus.data.splits import folds, hold_out, refuse_unknown_fold
 from gradus.data.texts import (
     Fields,
     Items,
@@ -28,11 +27,15 @@ from gradus.data.texts import (
     read_table,
     read_texts,
 )
-from gradus.data.tokenise import Tokeniser
+from gradus.data.tokenise import Cut
+from gradus.data.translate import Translations, with_translations
 from gradus.data.vocabulary import UNKNOWN
 from gradus.engine.job import Split
+from gradus.jobs.sentiment.reader import Columns, Reader
 from gradus.jobs.sentiment.sentences import sentences
 
+Part = Split | Literal["learnt"]
+"""A split, or the training split and its translations."""
 Source = Literal["folder", "sst2", "sst5", "airline", "sentences"]
 SST5 = ("very negative", "negative", "neutral", "positive", "very positive")
 SST2 = ("negative", "positive")
@@ -127,7 +130,7 @@ def _read(config: DataConfig, classes: tuple[str, ...] | None) -> TextSet:
     where = config.path or config.source
     known = {"sst2": SST2, "sst5": SST5}.get(config.source)
     numbers = tuple(str(place) for place in range(len(known))) if known else classes
-    found = gather(_items(config), where=where, skip_bad=config.skip_bad, classes=numbers)
+    found = gather(items_of(config), where=where, skip_bad=config.skip_bad, classes=numbers)
     if known is None:
         return found
     named = {
@@ -137,7 +140,7 @@ def _read(config: DataConfig, classes: tuple[str, ...] | None) -> TextSet:
     return replace(found, splits=named, classes=known)
 
 
-def _items(config: DataConfig) -> Items:
+def items_of(config: DataConfig) -> Items:
     """The items of a source, in the order of its files."""
     if config.source == "sentences":
         return _sentences(config)
@@ -189,19 +192,7 @@ def _strata(texts: Texts, config: DataConfig, classes: tuple[str, ...]) -> Tenso
 def _divide(texts: Texts, name: str, config: DataConfig, classes: tuple[str, ...]) -> dict[str, Texts]:
     """A share of the training texts, the same of each class, as a split of its own."""
     share = config.test if name == "test" else config.validation
-    strata = _strata(texts, config, classes)
-    kept, taken = stratified(strata, shares=(1 - share, share), seed=0, classes=classes)
-    lost = set(strata.tolist()) - set(strata[kept].tolist())
-    if lost or not len(taken):
-        raise UsageError(
-            "GR-CONFIG-003",
-            where=f"--data.{name}",
-            wanted="a share that leaves some texts of every class to train on"
-            if lost
-            else f"a share of at least one of the {len(kept)} texts",
-            got=f"{share:g}, which leaves none of class {classes[min(lost)]}" if lost else f"{share:g}",
-            remedy="Give a smaller share." if lost else "Give a larger share, or 0 for no such split.",
-        )
+    kept, taken = hold_out(_strata(texts, config, classes), share=share, name=name, classes=classes)
     return {"train": texts.select(kept.tolist()), name: texts.select(taken.tolist())}
 
 
@@ -250,47 +241,60 @@ class TextSplits:
         config: DataConfig,
         *,
         classes: list[str],
-        encode: Callable[[str], list[int]],
+        reader: Reader,
         device: torch.device,
+        translations: Translations = (),
     ) -> None:
-        self.config, self.classes, self.encode, self.device = config, classes, encode, device
-        self._placed: dict[str, dict[str, Ragged | Tensor]] = {}
+        self.config, self.classes, self.reader, self.device = config, classes, reader, device
+        self.translations = translations
+        self._cut: dict[str, Cut] = {}
+        self._placed: dict[str, Columns] = {}
 
-    def texts(self, split: Split) -> Texts | None:
+    def texts(self, split: Part) -> Texts | None:
         """The texts as they were written; None where there is no such split."""
         classes = tuple(self.classes)
         if split == "all":
             return together(_read(self.config, classes).splits)
+        if split == "learnt":
+            return with_translations(load(self.config, classes).texts.splits["train"], self.translations)
         return load(self.config, classes).texts.splits.get(split)
 
-    def columns(self, split: Split) -> dict[str, Ragged | Tensor]:
-        """``word``, the numbers of each text's tokens, and ``label``; empty where there is no such split."""
+    def cut(self, split: Part) -> Cut:
+        """The texts of a split, which there is, as tokens."""
+        split = self._same(split)
+        if split not in self._cut:
+            texts = self.texts(split)
+            assert texts is not None
+            self._cut[split] = self.reader.cut(texts.texts)
+        return self._cut[split]
+
+    def _same(self, split: Part) -> Part:
+        """Without translations, what is learnt is the training split."""
+        return "train" if split == "learnt" and not self.translations else split
+
+    def columns(self, split: Part) -> Columns:
+        """What the reader makes of the texts, and ``label``; empty where there is no such split."""
+        split = self._same(split)
         if split not in self._placed:
             texts = self.texts(split)
-            self._placed[split] = self._encoded(texts) if texts else {}
+            self._placed[split] = self._encoded(split, texts) if texts else {}
         return self._placed[split]
 
-    def _encoded(self, texts: Texts) -> dict[str, Ragged | Tensor]:
-        word = Ragged.of([torch.tensor(self.encode(text)) for text in texts.texts])
+    def _encoded(self, split: Part, texts: Texts) -> Columns:
         label = label_tensor(texts.labels, self.classes, several=self.config.labels == "several")
-        return {"word": word.to(self.device), "label": label.to(self.device)}
+        columns = self.reader.columns(self.cut(split)) | {"label": label}
+        return {name: column.to(self.device) for name, column in columns.items()}
 
 
-def encoder(tokeniser: Tokeniser, cleaning: CleanConfig, *, longest: int) -> Callable[[str], list[int]]:
-    """From a text as it is written to the numbers of its first tokens."""
-    return lambda text: tokeniser.encode(clean(text, cleaning))[:longest]
-
-
-def about_words(tokeniser: Tokeniser, splits: dict[str, list[str]], *, longest: int) -> dict[str, Any]:
-    """How many tokens of each split's cleaned texts are unknown, and how many texts are cut."""
-    numbers = {split: [tokeniser.encode(text) for text in texts] for split, texts in splits.items()}
-    shares = {
-        split: sum(text.count(UNKNOWN) for text in texts) / max(1, sum(map(len, texts)))
-        for split, texts in numbers.items()
-    }
+def about_words(splits: TextSplits, names: Iterable[Split]) -> dict[str, Any]:
+    """How many tokens of each split are unknown, and how many texts are cut."""
+    reader = splits.reader
+    numbers = {name: splits.cut(name).encode(reader.tokeniser.vocabulary) for name in names}
     return {
-        "known": len(tokeniser.vocabulary),
-        "unknown_share": {split: round(share, 4) for split, share in shares.items()},
-        "texts_cut": {split: sum(len(text) > longest for text in texts) for split, texts in numbers.items()},
-        "median_tokens": median(len(text) for text in numbers["train"]),
+        "known": len(reader.tokeniser.vocabulary),
+        "unknown_share": {
+            s: round((n.values == UNKNOWN).double().mean().item(), 4) for s, n in numbers.items()
+        },
+        "texts_cut": {s: int((n.lengths > reader.longest).sum()) for s, n in numbers.items()},
+        "median_tokens": median(numbers["train"].lengths.tolist()),
     }

@@ -1,90 +1,164 @@
 """A look at one's own texts before training: classes, lengths, bad lines, empty texts, repeated texts."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from statistics import median
 
-from gradus.data.texts import Texts
+from gradus.core.errors import GradusError
+from gradus.data.clean import CleanConfig, clean
+from gradus.data.texts import Text
 from gradus.data.tokenise import split_words
 from gradus.engine.job import Panel
-from gradus.jobs.sentiment.data import DataConfig, load
+from gradus.jobs.sentiment.config import Config
+from gradus.jobs.sentiment.corpus import CorpusConfig, read_corpus
+from gradus.jobs.sentiment.data import DataConfig, items_of, load
+from gradus.jobs.sentiment.word_vectors import WordVectorsConfig
 
-SHOWN = 10
+SHOWN = 20
+FEW = 10  # texts of a class that cannot be learnt from
 
 
-def examine(path: str) -> list[Panel]:
-    """What is at ``path``, as it would be trained on; InputError where it cannot be."""
-    config = DataConfig(path=path, skip_bad=True)
-    found = load(config)
-    whole = load(replace(config, repeated="keep")).texts.splits
-    classes, skipped = found.texts.classes, found.texts.skipped
-    counts = {s: Counter(label for labels in part.labels for label in labels) for s, part in whole.items()}
-    total = sum(map(len, whole.values()))
+def examine(config: Config | WordVectorsConfig) -> list[Panel]:
+    """What the texts of a config are, and all that is wrong; InputError where no line can be read."""
+    if isinstance(config, WordVectorsConfig):
+        return [_corpus(config.data)]
+    items = list(items_of(config.data))
+    texts = [item for item in items if isinstance(item, Text)]
+    faults = [item for item in items if isinstance(item, GradusError)]
     return [
-        Panel(
-            title="Texts",
-            sentence=f"{total} in {len(classes)} classes.",
-            columns=("class", *counts),
-            rows=[(name, *(counts[split][name] for split in counts)) for name in classes],
-        ),
-        _lengths(whole),
+        _splits(config.data, texts),
+        *_classes(texts),
+        _lengths(texts),
         Panel(
             title="Bad lines",
-            sentence=f"{len(skipped)} cannot be used; --data.skip-bad trains without them."
-            if skipped
-            else "None.",
-            columns=("line",),
-            rows=[(name,) for name in skipped[:SHOWN]],
+            sentence=f"{len(faults)} cannot be used; --skip-bad trains without them." if faults else "None.",
+            columns=("where", "wanted", "got"),
+            rows=[
+                (fault.where.removeprefix(f"{config.data.path}, "), fault.wanted, fault.got)
+                for fault in faults[:SHOWN]
+            ],
         ),
-        _empty(whole),
-        _repeated(whole, found.dropped),
+        _unseen(texts),
+        _empty(texts, config.clean),
+        _repeated(texts, config.data),
     ]
 
 
-def _lengths(splits: dict[str, Texts]) -> Panel:
-    rows = []
-    for split, part in splits.items():
-        counts = sorted(len(split_words(text)) for text in part.texts)
-        rows.append((split, counts[0], median(counts), counts[-1]))
+def _corpus(data: CorpusConfig) -> Panel:
+    """The running text that word vectors are learnt from."""
+    sentences = read_corpus(data)
+    counts = Counter(word for sentence in sentences for word in sentence)
+    kept = sum(count >= data.min_count for count in counts.values())
+    return Panel(
+        title="Corpus",
+        sentence=f"{len(sentences)} sentences, {counts.total()} words, {len(counts)} different ones; {kept} "
+        f"occur --data.min-count {data.min_count} times or more and get a vector.",
+        columns=("word", "times"),
+        rows=counts.most_common(SHOWN),
+    )
+
+
+def _splits(data: DataConfig, texts: Sequence[Text]) -> Panel:
+    """How many texts of each class each split has: as they will be, or as they come if that cannot be."""
+    try:
+        splits = load(replace(data, skip_bad=True, repeated="keep")).texts.splits
+        counts = {s: Counter(one for labels in part.labels for one in labels) for s, part in splits.items()}
+        said = ""
+    except GradusError as error:
+        counts = {}
+        for text in texts:
+            counts.setdefault(text.split, Counter()).update(text.labels)
+        said = f" They cannot be divided: {error}"
+    total = sum(counts.values(), Counter[str]())
+    rest = f", the {SHOWN} largest below" if len(total) > SHOWN else ""
+    return Panel(
+        title="Texts",
+        sentence=f"{len(texts)} in {len(total)} classes{rest}.{said}",
+        columns=("class", *counts),
+        rows=[(name, *(counts[split][name] for split in counts)) for name, _ in total.most_common(SHOWN)],
+    )
+
+
+def _classes(texts: Sequence[Text]) -> list[Panel]:
+    """Classes that are likely to be a slip: too small to be learnt, or one class in two spellings."""
+    counts = Counter(label for text in texts for label in text.labels)
+    small = [(name, count) for name, count in counts.items() if count < FEW]
+    alike = dict[str, list[str]]()
+    for name in counts:
+        alike.setdefault(" ".join(name.lower().split()), []).append(name)
+    spellings = [" | ".join(sorted(names)) for names in alike.values() if len(names) > 1]
+    panels = []
+    if small:
+        said = f"Those with fewer than {FEW} texts: {len(small)}"
+        said += (
+            "; --data.label-column names the column of labels, if it is another." if len(small) > 2 else "."
+        )
+        panels.append(
+            Panel(title="Small classes", sentence=said, columns=("class", "texts"), rows=small[:SHOWN])
+        )
+    if spellings:
+        said = f"Classes that are written in several ways, each a class of its own: {len(spellings)}."
+        panels.append(
+            Panel(
+                title="Spellings", sentence=said, columns=("written",), rows=[(s,) for s in spellings[:SHOWN]]
+            )
+        )
+    return panels
+
+
+def _lengths(texts: Sequence[Text]) -> Panel:
+    """How long the texts of each split are."""
+    counts = dict[str, list[int]]()
+    for text in texts:
+        counts.setdefault(text.split, []).append(len(split_words(text.text)))
     return Panel(
         title="Lengths",
         sentence="Words and signs of a text.",
         columns=("split", "least", "median", "most"),
-        rows=rows,
+        rows=[(split, min(found), median(found), max(found)) for split, found in counts.items()],
     )
 
 
-def _empty(splits: dict[str, Texts]) -> Panel:
-    names = [
-        name
-        for part in splits.values()
-        for name, text in zip(part.names, part.texts, strict=True)
-        if not text.strip()
-    ]
+def _unseen(texts: Sequence[Text]) -> Panel:
+    """Labels of validation and test texts that no training text has."""
+    known = {label for text in texts if text.split == "train" for label in text.labels}
+    lost = [(t.name, label) for t in texts for label in t.labels if known and label not in known]
+    return Panel(
+        title="Labels that training lacks",
+        sentence=f"{len(lost)} texts have one: spell the labels alike in every split." if lost else "None.",
+        columns=("where", "label"),
+        rows=lost[:SHOWN],
+    )
+
+
+def _empty(texts: Sequence[Text], cleaning: CleanConfig) -> Panel:
+    names = [text.name for text in texts if not clean(text.text, cleaning).strip()]
     return Panel(
         title="Empty texts",
-        sentence=f"{len(names)}; each is read as one unknown word." if names else "None.",
-        columns=("text",),
+        sentence=f"{len(names)} after cleaning; each is read as one unknown word." if names else "None.",
+        columns=("where",),
         rows=[(name,) for name in names[:SHOWN]],
     )
 
 
-def _repeated(splits: dict[str, Texts], dropped: dict[str, int]) -> Panel:
+def _repeated(texts: Sequence[Text], data: DataConfig) -> Panel:
     """Texts that are there more than once, and how many of them with another label."""
     seen = dict[str, set[tuple[str, ...]]]()
     counts = Counter[str]()
-    for part in splits.values():
-        for text, labels in zip(part.texts, part.labels, strict=True):
-            key = " ".join(text.lower().split())
-            counts[key] += 1
-            seen.setdefault(key, set()).add(labels)
+    for text in texts:
+        key = " ".join(text.text.lower().split())
+        counts[key] += 1
+        seen.setdefault(key, set()).add(text.labels)
     often = [(key, count) for key, count in counts.most_common() if count > 1]
     torn = sum(len(seen[key]) > 1 for key, _ in often)
-    gone = ", ".join(f"{count} of {split}" for split, count in dropped.items()) or "none"
+    kept = "stays where it is" if data.repeated == "keep" else "is left out (--data.repeated keep keeps it)"
     return Panel(
         title="Repeated texts",
-        sentence=f"{len(often)}, {torn} of them with different labels. Left out because a later split has "
-        f"them: {gone}.",
+        sentence=f"{len(often)}, {torn} of them with different labels; a training text that a later split "
+        f"has as well {kept}."
+        if often
+        else "None.",
         columns=("text", "times"),
         rows=[(key[:80], count) for key, count in often[:SHOWN]],
     )

@@ -4,11 +4,10 @@ import csv
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from gradus.core.errors import GradusError, InputError
-from gradus.data.texts import JSON_LINES, TABLES
+from gradus.data.texts import JSON_LINES, TABLES, cells_in, suffix_of
 from gradus.engine.job import Raw
 
 
@@ -33,9 +32,9 @@ def texts_in(lines: Iterable[str], name: str, column: str) -> Iterator[tuple[str
 
     Empty lines are passed over.
     """
-    suffix = Path(name.removesuffix(".gz")).suffix.lower()
+    suffix = suffix_of(name)
     if suffix in TABLES:
-        yield from _cells(lines, name, column, separator=TABLES[suffix])
+        yield from _cells(lines, name, column)
         return
     for number, line in enumerate(lines, start=1):
         if not line.strip():
@@ -61,12 +60,9 @@ def _field(line: str, place: str, column: str) -> str | GradusError:
     )
 
 
-def _cells(
-    lines: Iterable[str], name: str, column: str, *, separator: str
-) -> Iterator[tuple[str, Raw | GradusError]]:
+def _cells(lines: Iterable[str], name: str, column: str) -> Iterator[tuple[str, Raw | GradusError]]:
     """One column of a table."""
-    quoting: Any = csv.QUOTE_MINIMAL if separator == "," else csv.QUOTE_NONE
-    rows = csv.reader((f"{line}\n" for line in lines), delimiter=separator, quoting=quoting)
+    rows = cells_in(lines, name, strict=False)
     try:
         header = [cell.strip() for cell in next(rows, [])]
         if column not in header:

@@ -14,11 +14,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gradus.core.errors import UsageError
-from gradus.data.balance import choose_remedy, class_weights
+from gradus.data.balance import choose_remedy, class_weights, sample_weights
 from gradus.data.clean import clean
 from gradus.data.ragged import BucketBatches, Ragged, padded
 from gradus.data.text_augment import augment_words, nearest_words, read_synonyms, synonym_table
 from gradus.data.tokenise import Tokeniser, fit_tokeniser, tokeniser_of
+from gradus.data.translate import Translations, with_translations
 from gradus.data.vocabulary import PADDING
 from gradus.engine.job import Deployable, Headline, Job, Panel, Raw, Split, supervised
 from gradus.engine.loss import Loss
@@ -28,13 +29,15 @@ from gradus.jobs.sentiment import word_vectors
 from gradus.jobs.sentiment.answer import drivers, verdict
 from gradus.jobs.sentiment.baseline import tfidf_baseline
 from gradus.jobs.sentiment.config import Config
-from gradus.jobs.sentiment.data import TextSplits, about_words, encoder, load, survey
+from gradus.jobs.sentiment.data import TextSplits, about_words, load, survey
 from gradus.jobs.sentiment.examine import examine
 from gradus.jobs.sentiment.inputs import text_of, texts_in
 from gradus.jobs.sentiment.networks import Voting, make
 from gradus.jobs.sentiment.panels import panels
+from gradus.jobs.sentiment.reader import Reader
 from gradus.jobs.sentiment.recipes import RECIPES
 from gradus.jobs.sentiment.scores import THRESHOLD, scores_of
+from gradus.jobs.sentiment.translations import translations_of
 from gradus.jobs.sentiment.word_vectors import WordVectorsConfig
 from gradus.layers.losses import cross_entropy_sum, focal_sum
 
@@ -50,7 +53,6 @@ class Parts:
     optim: Optim
     train: BucketBatches
     splits: TextSplits
-    tokeniser: Tokeniser
     synonyms: Tensor
     class_weights: Tensor | None
 
@@ -58,52 +60,52 @@ class Parts:
 def build(config: Config, run: Run) -> Parts:
     """Read nothing that the plan knows: a run that is opened to predict needs no data."""
     about = run.decide("data", lambda: survey(config.data, config.clean), "read before training")
+    translations = translations_of(config.data, config.augment, run)
     tokeniser = tokeniser_of(
         run.decide(
             "tokens",
-            lambda: fit_tokeniser(_cleaned(config, "train"), config.tokens).to_json(),
+            lambda: fit_tokeniser(_cleaned(config, translations), config.tokens).to_json(),
             "fitted on the training texts only",
         )
     )
-    run.decide(
-        "words",
-        lambda: about_words(
-            tokeniser, {split: _cleaned(config, split) for split in about["texts"]}, longest=config.longest
-        ),
-        "counted over each split",
+    reader = Reader(tokeniser, config.clean, longest=config.longest)
+    splits = TextSplits(
+        config.data,
+        classes=about["classes"],
+        reader=reader,
+        device=run.device,
+        translations=translations,
     )
-    encode = encoder(tokeniser, config.clean, longest=config.longest)
-    splits = TextSplits(config.data, classes=about["classes"], encode=encode, device=run.device)
-    model = run.place(
-        make(
-            config,
-            run,
-            tokeniser=tokeniser,
-            num_classes=len(about["classes"]),
-            train=lambda: splits.columns("train"),
-        )
-    )
-    weights = _balance(config, run, torch.tensor(about["counts"]))
+    run.decide("words", lambda: about_words(splits, about["texts"]), "counted over each split")
+    model = run.place(make(config, run, splits))
+    counts = torch.tensor(about["counts"])
+    remedy, weights = _balance(config, run, counts)
     return Parts(
         model=model,
         optim=Optim(model, config.train),
         train=BucketBatches(
-            lambda: splits.columns("train"), batch=config.train.batch, seed=config.train.seed, padding=PADDING
+            lambda: splits.columns("learnt"),
+            batch=config.train.batch,
+            seed=config.train.seed,
+            padding=PADDING,
+            weights=(lambda: sample_weights(splits.columns("learnt")["label"].cpu(), counts))
+            if remedy == "sampling"
+            else None,
         ),
         splits=splits,
-        tokeniser=tokeniser,
         synonyms=run.place(_synonyms(config, run, tokeniser, model)),
         class_weights=run.place(weights) if weights is not None else None,
     )
 
 
-def _cleaned(config: Config, split: str) -> list[str]:
-    """The cleaned texts of a split."""
-    return [clean(text, config.clean) for text in load(config.data).texts.splits[split].texts]
+def _cleaned(config: Config, translations: Translations) -> list[str]:
+    """The cleaned training texts, and what was made of them."""
+    texts = with_translations(load(config.data).texts.splits["train"], translations)
+    return [clean(text, config.clean) for text in texts.texts]
 
 
-def _balance(config: Config, run: Run, counts: Tensor) -> Tensor | None:
-    """Class weights where unequal classes call for them, or the settings do."""
+def _balance(config: Config, run: Run, counts: Tensor) -> tuple[str, Tensor | None]:
+    """What is done about unequal classes, and the class weights if that is it."""
     if config.data.labels == "several":
         if config.imbalance not in ("auto", "none"):
             raise UsageError(
@@ -113,14 +115,13 @@ def _balance(config: Config, run: Run, counts: Tensor) -> Tensor | None:
                 got=config.imbalance,
                 remedy="Leave it out.",
             )
-        return None
+        return "none", None
     measured, reason = choose_remedy(counts)
     given = config.imbalance != "auto"
-    wanted = config.imbalance if given else "none" if measured == "none" else "weights"
-    remedy = run.decide("imbalance", wanted, "given" if given else reason.split(":")[0])
+    remedy = run.decide("imbalance", config.imbalance if given else measured, "given" if given else reason)
     if remedy == "inverse":
-        return counts.sum() / (len(counts) * counts.clamp(min=1))
-    return class_weights(counts) if remedy == "weights" else None
+        return remedy, counts.sum() / (len(counts) * counts.clamp(min=1))
+    return remedy, class_weights(counts) if remedy == "weights" else None
 
 
 def _synonyms(config: Config, run: Run, tokeniser: Tokeniser, model: Voting) -> Tensor:
@@ -169,13 +170,14 @@ def stream(config: Config, parts: Parts, run: Run) -> Iterator[Batch]:
             synonyms=parts.synonyms,
             generator=run.rng("augment"),
         )
-        yield {"word": word, "mask": mask, "label": batch["label"]}
+        pieces = {"piece": batch["piece"]} if "piece" in batch else {}
+        yield {"word": word, "mask": mask, **pieces, "label": batch["label"]}
 
 
 def loss(config: Config, parts: Parts, batch: Batch) -> Loss:
     """Cross-entropy, focal loss or, with several labels, one loss a label; the mean over the members."""
     label = batch["label"]
-    each = parts.model.each(batch["word"], batch["mask"])  # (M, B, K)
+    each = parts.model.each(batch["word"], batch["mask"], batch.get("piece"))  # (M, B, K)
     total = sum(_cost(config, parts, logits, label) for logits in each) / len(each)
     if label.is_floating_point():
         hits = ((parts.model.chances(each) > THRESHOLD) == (label > THRESHOLD)).all(dim=1).sum()
@@ -210,8 +212,8 @@ def probabilities(parts: Parts, split: Split) -> tuple[Tensor, Tensor] | None:
         some = order[start : start + max(1, EVALUATION_TOKENS // int(word.lengths[order[start]]))]
         longest = int(word.lengths[some[-1]])
         some = some[: max(1, EVALUATION_TOKENS // longest)]
-        batch = padded({"word": word}, some, value=PADDING)
-        chances[some] = parts.model(batch["word"], batch["mask"]).float()
+        batch = padded(columns, some, value=PADDING)
+        chances[some] = parts.model(batch["word"], batch["mask"], batch.get("piece")).float()
         start += len(some)
     return chances, label
 
@@ -229,29 +231,31 @@ def baseline(config: Config, parts: Parts) -> dict[str, float]:
 
 def deploy(config: Config, parts: Parts) -> Deployable:
     """The networks with their vote; a text is cleaned and cut as the training texts were."""
-    splits, tokeniser = parts.splits, parts.tokeniser
+    splits, reader = parts.splits, parts.splits.reader
     several = config.data.labels == "several"
     device = parts.synonyms.device
     rng = torch.Generator().manual_seed(0)
-    word = torch.randint(2, max(3, len(tokeniser.vocabulary)), (2, 7), generator=rng)
+    word = torch.randint(2, max(3, len(reader.tokeniser.vocabulary)), (2, 7), generator=rng)
     mask = torch.arange(7) < torch.tensor([[7], [5]])
+    example = {"word": word * mask, "mask": mask}
+    axes = {"word": {0: "batch", 1: "length"}, "mask": {0: "batch", 1: "length"}}
+    if reader.spelling:
+        example["piece"] = torch.randint(1, len(reader.spelling) + 1, (2, 9), generator=rng)
+        axes["piece"] = {0: "batch", 1: "pieces"}
 
     def read(raw: Raw) -> dict[str, Tensor]:
-        numbers = torch.tensor([splits.encode(text_of(raw))], device=device)
-        return {"word": numbers, "mask": torch.ones_like(numbers, dtype=torch.bool)}
+        return {name: tensor.to(device) for name, tensor in reader.inputs(text_of(raw)).items()}
 
     def answer(output: dict[str, Tensor], raw: Raw) -> Any:
-        chances = output["output"][0]
-        tokens = tokeniser.tokens(clean(text_of(raw), config.clean))[: config.longest]
-        numbers = splits.encode(text_of(raw))
-        weights = drivers(parts.model, numbers, place=int(chances.argmax()))
-        words = tuple(zip(tokens, weights, strict=False))  # an empty text has a number and no token
+        chances, text = output["output"][0], text_of(raw)
+        weights = drivers(parts.model, reader, text, place=int(chances.argmax()))
+        words = tuple(zip(reader.tokens(text), weights, strict=False))  # an empty text has no token
         return verdict(chances, classes=splits.classes, words=words, several=several)
 
     return Deployable(
         module=parts.model,
-        example={"word": (word * mask).to(device), "mask": mask.to(device)},
-        axes={"word": {0: "batch", 1: "length"}, "mask": {0: "batch", 1: "length"}},
+        example={name: tensor.to(device) for name, tensor in example.items()},
+        axes=axes,
         read=read,
         answer=answer,
         lines=lambda lines, name: texts_in(lines, name, config.data.text_column),

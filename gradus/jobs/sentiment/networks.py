@@ -1,6 +1,5 @@
 """From a config to networks: what a bag counts in the training texts, and word vectors to start from."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,8 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
 from gradus.core.errors import InputError, UsageError
-from gradus.data.ragged import Ragged
+from gradus.data.ragged import Ragged, padded
+from gradus.data.spelling import Spelling
 from gradus.data.tokenise import Tokeniser
 from gradus.data.vocabulary import SPECIAL
 from gradus.data.word_vectors import WordVectors, read_vectors
@@ -17,12 +17,12 @@ from gradus.engine.checkpoint import Checkpoints
 from gradus.engine.plan import Plan
 from gradus.engine.run import Run
 from gradus.jobs.sentiment.config import BagAndCnnConfig, Config
+from gradus.jobs.sentiment.data import TextSplits
 from gradus.models.text_bag import TextBag, TextBagConfig, count_ngrams, log_count_ratios
 from gradus.models.text_cnn import TextCnn, TextCnnConfig
 from gradus.models.text_recurrent import TextRecurrent, TextRecurrentConfig
 from gradus.models.text_transformer import TextTransformer, TextTransformerConfig
 
-Columns = dict[str, Ragged | Tensor]
 COUNTED_AT_ONCE = 512
 
 
@@ -36,31 +36,47 @@ class Voting(nn.Module):
         self.register_buffer("votes", torch.tensor(votes) / sum(votes), persistent=False)
         self.several = several
 
-    def each(self, word: Int64[Tensor, "B T"], mask: Bool[Tensor, "B T"]) -> Float[Tensor, "M B K"]:
-        """The logits of each member: what they learn by, for each has a loss of its own."""
-        return torch.stack([member(word, mask).float() for member in self.members])
+    def each(
+        self,
+        word: Int64[Tensor, "B T"],
+        mask: Bool[Tensor, "B T"],
+        piece: Int64[Tensor, "B P"] | None = None,
+    ) -> Float[Tensor, "M B K"]:
+        """The logits of each member: what they learn by, for each has a loss of its own.
+
+        ``piece`` are the pieces of each text's words, where a bag looks at them.
+        """
+        logits = [
+            member(word, mask, piece) if isinstance(member, TextBag) else member(word, mask)
+            for member in self.members
+        ]
+        return torch.stack([one.float() for one in logits])
 
     def chances(self, logits: Float[Tensor, "M B K"]) -> Float[Tensor, "B K"]:
         """The probabilities that the members' logits stand for together."""
         each = logits.sigmoid() if self.several else logits.softmax(dim=2)
         return torch.einsum("m,mbk->bk", self.votes, each)
 
-    def forward(self, word: Int64[Tensor, "B T"], mask: Bool[Tensor, "B T"]) -> Float[Tensor, "B K"]:
+    def forward(
+        self,
+        word: Int64[Tensor, "B T"],
+        mask: Bool[Tensor, "B T"],
+        piece: Int64[Tensor, "B P"] | None = None,
+    ) -> Float[Tensor, "B K"]:
         """The probability of each class, or of each label by itself where a text may have several."""
-        return self.chances(self.each(word, mask))
+        return self.chances(self.each(word, mask, piece))
 
 
-def make(
-    config: Config, run: Run, *, tokeniser: Tokeniser, num_classes: int, train: Callable[[], Columns]
-) -> Voting:
-    """The networks of a config; what is counted in the training texts is read of ``train`` once."""
-    sizes = {"num_words": len(tokeniser.vocabulary), "num_classes": num_classes}
+def make(config: Config, run: Run, splits: TextSplits) -> Voting:
+    """The networks of a config; what a bag counts is counted in the training texts."""
+    tokeniser = splits.reader.tokeniser
+    sizes = {"num_words": len(tokeniser.vocabulary), "num_classes": len(splits.classes)}
     model, count = config.model, config.members
     votes = [1.0] * count
     members: list[nn.Module]
     match model:
         case TextBagConfig():
-            counted = _bag(config, model, run, tokeniser, num_classes, train)
+            counted = _bag(config, model, run, splits)
             members = [TextBag(model, **sizes, **counted) for _ in range(count)]
         case TextCnnConfig():
             members = [TextCnn(model, **sizes) for _ in range(count)]
@@ -69,7 +85,7 @@ def make(
         case TextTransformerConfig():
             members = [TextTransformer(model, **sizes) for _ in range(count)]
         case BagAndCnnConfig():
-            counted = _bag(config, model.bag, run, tokeniser, num_classes, train)
+            counted = _bag(config, model.bag, run, splits)
             members = [TextBag(model.bag, **sizes, **counted)]
             members += [TextCnn(model.cnn, **sizes) for _ in range(count)]
             votes = [float(count), *votes]
@@ -83,16 +99,13 @@ def make(
 # -- what a bag counts ------------------------------------------------------------------------------------
 
 
-def _bag(
-    config: Config,
-    model: TextBagConfig,
-    run: Run,
-    tokeniser: Tokeniser,
-    num_classes: int,
-    train: Callable[[], Columns],
-) -> dict[str, Any]:
-    """``listed`` n-grams of a bag, and its log-count ``ratios``; from the plan where they are known."""
-    words, number = tokeniser.vocabulary.words, tokeniser.vocabulary.number
+def _bag(config: Config, model: TextBagConfig, run: Run, splits: TextSplits) -> dict[str, Any]:
+    """What a bag is made of beside its config; from the plan where it is known.
+
+    The pieces of words that it looks at are given to the reader of the ``splits``.
+    """
+    vocabulary = splits.reader.tokeniser.vocabulary
+    words, number = vocabulary.words, vocabulary.number
     if model.ratio_smoothing and config.data.labels == "several":
         raise UsageError(
             "GR-CONFIG-003",
@@ -105,53 +118,56 @@ def _bag(
     if model.longest > 1 and not model.buckets:
         grams: list[str] = run.decide(
             "ngrams",
-            lambda: [" ".join(words[i] for i in gram) for gram in _count(train(), model)],
+            lambda: [" ".join(words[i] for i in gram) for gram in _ngrams(splits, model)],
             "counted in the training texts",
         )
         listed = [tuple(number[word] for word in gram.split(" ")) for gram in grams]
+    made: dict[str, Any] = {"listed": listed, "num_pieces": _spell(model, run, splits)}
     if not model.ratio_smoothing:
-        return {"listed": listed}
-    ratios: list[list[float]] = run.decide(
-        "log_count_ratios",
-        lambda: _ratios(train(), model, listed=listed, num_words=len(words), num_classes=num_classes),
-        "counted in the training texts, for each word and then each n-gram",
+        return made
+    counts: list[list[int]] = run.decide(
+        "texts_with_each_feature",
+        lambda: _count(splits, TextBag(model, num_words=len(words), num_classes=2, **made)),
+        "training texts of each class that have each word, then each n-gram, then each piece of a word",
     )
-    return {"listed": listed, "ratios": torch.tensor(ratios)}
+    return made | {"ratios": log_count_ratios(torch.tensor(counts).T, smoothing=model.ratio_smoothing)}
 
 
-def _count(columns: Columns, model: TextBagConfig) -> list[tuple[int, ...]]:
-    word = columns["word"]
-    assert isinstance(word, Ragged)
-    texts = (word[place].tolist() for place in range(len(word)))
-    return count_ngrams(texts, longest=model.longest, min_count=model.min_count)
+def _spell(model: TextBagConfig, run: Run, splits: TextSplits) -> int:
+    """How many pieces of words a bag looks at; the reader finds them in texts from now on."""
+    if not model.letters:
+        return 0
+    sizes, reader = {"shortest": model.fewest_letters, "longest": model.letters}, splits.reader
+
+    def fitted() -> list[str]:
+        texts = splits.cut("learnt").first(reader.longest)
+        return Spelling.fit(texts, **sizes, min_count=model.min_texts).pieces
+
+    pieces: list[str] = run.decide("pieces", fitted, "counted in the training texts")
+    reader.spelling = Spelling(pieces, **sizes)
+    return len(pieces)
 
 
-def _ratios(
-    columns: Columns,
-    model: TextBagConfig,
-    *,
-    listed: list[tuple[int, ...]],
-    num_words: int,
-    num_classes: int,
-) -> list[list[float]]:
-    """The log-count ratio of each feature and class, to four decimals."""
+def _ngrams(splits: TextSplits, model: TextBagConfig) -> list[tuple[int, ...]]:
+    reader = splits.reader
+    words = splits.cut("learnt").first(reader.longest).encode(reader.tokeniser.vocabulary)
+    sizes = {"longest": model.longest, "num_words": len(reader.tokeniser.vocabulary)}
+    return count_ngrams(words, **sizes, min_count=model.min_count)
+
+
+def _count(splits: TextSplits, bag: TextBag) -> list[list[int]]:
+    """How many training texts of each class have each feature of a bag."""
+    columns = splits.columns("learnt")
     word, label = columns["word"], columns["label"]
     assert isinstance(word, Ragged)
     assert isinstance(label, Tensor)
-    bag = TextBag(model, num_words=num_words, num_classes=num_classes, listed=listed)
-    present = list[Tensor]()
-    for places in torch.arange(len(word)).split(COUNTED_AT_ONCE):
-        padded, _, mask = word.rows(places.to(word.bounds.device))
-        features, real = bag.features(padded.cpu(), mask.cpu())
-        present += [one[there].unique() for one, there in zip(features, real, strict=True)]
-    ratios = log_count_ratios(
-        present,
-        label.cpu(),
-        num_features=len(bag.embedding.weight),
-        num_classes=num_classes,
-        smoothing=model.ratio_smoothing,
-    )
-    return [[round(value, 4) for value in row] for row in ratios.tolist()]
+    counts = torch.zeros(len(splits.classes), len(bag.embedding.weight), dtype=torch.int64)
+    for places in word.lengths.argsort().split(COUNTED_AT_ONCE):
+        batch = {name: tensor.cpu() for name, tensor in padded(columns, places).items()}
+        feature, once = bag.features(batch["word"], batch["mask"], batch.get("piece"))
+        place = batch["label"][:, None] * counts.shape[1] + feature
+        counts.view(-1).add_(place[once].bincount(minlength=counts.numel()))
+    return counts.tolist()
 
 
 # -- word vectors -----------------------------------------------------------------------------------------

@@ -9,7 +9,6 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor
 
-from gradus.data.clean import clean
 from gradus.data.vocabulary import PADDING
 from gradus.engine.job import Panel
 from gradus.engine.run import Batch
@@ -76,7 +75,7 @@ def _of_labels(chances: Float[Tensor, "N K"], label: Tensor, classes: list[str])
 
 def _mistakes(config: Config, parts: Any, chances: Float[Tensor, "N K"], label: Tensor) -> list[Panel]:
     """The mistakes that the model was surest of: what they say, and which words drove them."""
-    classes, texts = parts.splits.classes, parts.splits.texts("test")
+    classes, texts, reader = parts.splits.classes, parts.splits.texts("test"), parts.splits.reader
     if label.is_floating_point():
         wrong = ((chances > THRESHOLD) != (label > THRESHOLD)).any(dim=1).nonzero().flatten()
         sure = (chances - label).abs().amax(dim=1)
@@ -91,11 +90,9 @@ def _mistakes(config: Config, parts: Any, chances: Float[Tensor, "N K"], label: 
     for place in worst:
         text, true = texts.texts[place], ", ".join(texts.labels[place]) or "none"
         rows.append((text[:300], true, classes[said[place]], float(chances[place, said[place]])))
-        numbers = parts.splits.encode(text)
-        tokens = parts.tokeniser.tokens(clean(text, config.clean))
-        weights = drivers(parts.model, numbers, place=int(said[place]))
+        weights = drivers(parts.model, reader, text, place=int(said[place]))
         title = f"said {short(classes[said[place]])}, is {short(true)}"
-        driven.append((title, tuple(zip(tokens, weights, strict=False))))
+        driven.append((title, tuple(zip(reader.tokens(text), weights, strict=False))))
     return [
         Panel(
             title="Most confident mistakes",
@@ -134,7 +131,7 @@ def words_figure(driven: Sequence[tuple[str, Driven]]) -> Any:
 
 def _batch(parts: Any, batch: Batch) -> Panel:
     """Training texts as the model reads them, after cleaning, cutting and random changes."""
-    words, classes = parts.tokeniser.vocabulary.words, parts.splits.classes
+    words, classes = parts.splits.reader.tokeniser.vocabulary.words, parts.splits.classes
     rows = []
     for numbers, label in zip(batch["word"][:SHOWN].tolist(), batch["label"][:SHOWN], strict=True):
         true = (

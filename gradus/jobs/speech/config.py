@@ -5,7 +5,7 @@ from typing import get_args
 
 from torch import nn
 
-from gradus.core.configs import Count, NotNegative, Whole
+from gradus.core.configs import Count, NotNegative, Positive, Whole
 from gradus.data.sound_augment import SoundAugmentConfig
 from gradus.data.spectra import SpectraConfig
 from gradus.engine.settings import TrainConfig
@@ -20,8 +20,11 @@ assert set(MODELS) == set(get_args(Model))
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DecodeConfig:
-    """How log-probabilities become text."""
+    """How a recording becomes log-probabilities, and these text."""
 
+    warps: tuple[Positive, ...] = ()
+    """Factors on the frequencies of a recording: it is heard at each of them, and the mean of the outputs
+    is decoded; a stream is heard once, as it is."""
     beam: Whole = 0
     """Prefixes that a beam search keeps at each step; 0 takes the likeliest token of each step."""
     order: Whole = 0

@@ -63,7 +63,7 @@ class DataConfig:
 def load(config: DataConfig) -> SoundSet:
     """The recordings of a config in their final splits: train, test, and validation unless its share is 0."""
     refuse_unknown_fold(config.fold, folds=config.folds)
-    read = _read(config)
+    read = read_all(config)
     splits = dict(read.splits)
     if config.folds:
         splits = _fold(_together(splits), config)
@@ -84,7 +84,7 @@ def load(config: DataConfig) -> SoundSet:
     return replace(read, splits=splits)
 
 
-def _read(config: DataConfig) -> SoundSet:
+def read_all(config: DataConfig) -> SoundSet:
     """The recordings as their source splits them."""
     if config.source == "tones":
         if config.path is not None:
@@ -252,7 +252,7 @@ class SpokenSplits:
     def clips(self, split: Split) -> Clips | None:
         """The recordings of a split; None where there is none."""
         if split == "all":
-            return _together(_read(self.config).splits)
+            return _together(read_all(self.config).splits)
         found = load(self.config).splits.get(split)
         if found is None or split != "train" or not self._too_short:
             return found

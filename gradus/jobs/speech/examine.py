@@ -1,57 +1,42 @@
 """A look at one's own recordings before training: splits, lengths, speakers, letters, what is broken."""
 
-from gradus.data.characters import Spelling, steps_needed
-from gradus.data.sound_sets import Clips
-from gradus.engine.job import Panel
-from gradus.jobs.speech.data import DataConfig, duplicates, load
+from dataclasses import replace
 
-SHOWN = 10
+from gradus.core.errors import GradusError
+from gradus.data.characters import Spelling, steps_needed
+from gradus.data.sound_sets import Clips, SoundSet
+from gradus.data.spectra import Spectra
+from gradus.engine.job import Panel
+from gradus.jobs.speech.config import Config
+from gradus.jobs.speech.data import duplicates, load, read_all, too_short
+
+SHOWN = 20
 FASTEST_TALK = 0.03  # seconds a letter: who has less in a clip cannot have said its transcript
 
 
-def examine(path: str) -> list[Panel]:
-    """What is at ``path``, as it would be trained on; InputError where it cannot be."""
-    config = DataConfig(path=path, skip_bad=True)
-    found = load(config)
+def examine(config: Config) -> list[Panel]:
+    """What the recordings of a config are, and all that is wrong; InputError where none can be read."""
+    data = replace(config.data, skip_bad=True)
+    refused = ""
+    try:
+        found = load(data)
+    except GradusError as error:
+        found, refused = read_all(data), f". They cannot be divided: {error}"
     splits = found.splits
-    twice = duplicates(found)
-    spelling = Spelling.learn(splits["train"].texts)
+    learnt = splits["train"] if "train" in splits else next(iter(splits.values()))
+    spelling = Spelling.learn(learnt.texts, merges=config.merges)
     unseen = {split: spelling.unknown(part.texts) for split, part in splits.items()}
-    hurried = [
-        (
-            split,
-            part.names[place],
-            part.texts[place],
-            round(part.sounds.lengths[place].item() / config.rate_hz, 2),
-        )
-        for split, part in splits.items()
-        for place, tokens in enumerate(spelling.encode(part.texts))
-        if part.sounds.lengths[place] < FASTEST_TALK * config.rate_hz * steps_needed(tokens)
-    ]
+    twice = duplicates(found) if "train" in splits else []
     return [
         Panel(
             title="Recordings",
             sentence=f"{sum(map(len, splits.values()))} with transcripts, written with "
-            f"{len(spelling.tokens) - 1} letters: {' '.join(spelling.tokens[1:]).strip()}",
+            f"{len(spelling.tokens) - 1} letters: {' '.join(spelling.tokens[1:]).strip()}{refused}",
             columns=("split", "recordings", "minutes", "shortest (s)", "longest (s)", "words", "speakers"),
-            rows=[_row(split, part, config.rate_hz) for split, part in splits.items()],
+            rows=[_row(split, part, data.rate_hz) for split, part in splits.items()],
         ),
-        Panel(
-            title="Broken files and lines",
-            sentence=f"{len(found.skipped)} cannot be used; --data.skip-bad trains without them."
-            if found.skipped
-            else "None.",
-            columns=("what",),
-            rows=[(fault,) for fault in found.skipped[:SHOWN]],
-        ),
-        Panel(
-            title="Too short for their transcripts",
-            sentence=f"{len(hurried)} have under {FASTEST_TALK:g} s a letter: the transcript of another file?"
-            if hurried
-            else "None.",
-            columns=("split", "recording", "transcript", "seconds"),
-            rows=hurried[:SHOWN],
-        ),
+        _broken(found, str(data.path)),
+        *_about_lengths(config, splits, spelling),
         Panel(
             title="Letters that training never sees",
             sentence="They count as errors, for no token writes them." if any(unseen.values()) else "None.",
@@ -79,3 +64,57 @@ def _row(split: str, part: Clips, rate_hz: int) -> tuple[object, ...]:
         sum(len(text.split()) for text in part.texts),
         len(set(part.speakers) - {""}) or "not said",
     )
+
+
+def _broken(found: SoundSet, path: str) -> Panel:
+    said = f"{len(found.skipped)} cannot be used; --skip-bad trains without them."
+    return Panel(
+        title="Broken files and lines",
+        sentence=said if found.skipped else "None.",
+        columns=("what",),
+        rows=[(fault.removeprefix(f"{path}/"),) for fault in found.skipped[:SHOWN]],
+    )
+
+
+def _about_lengths(config: Config, splits: dict[str, Clips], spelling: Spelling) -> list[Panel]:
+    """Recordings that are too short to be what they say, and those in which CTC has no room to write it."""
+    rate_hz = config.data.rate_hz
+    hurried = [
+        (
+            split,
+            part.names[place],
+            part.texts[place],
+            round(part.sounds.lengths[place].item() / rate_hz, 2),
+        )
+        for split, part in splits.items()
+        for place, tokens in enumerate(spelling.encode(part.texts))
+        if part.sounds.lengths[place] < FASTEST_TALK * rate_hz * steps_needed(tokens)
+    ]
+    panels = [
+        Panel(
+            title="Too short for their transcripts",
+            sentence=f"{len(hurried)} have under {FASTEST_TALK:g} s a letter: the transcript of another file?"
+            if hurried
+            else "None.",
+            columns=("split", "recording", "transcript", "seconds"),
+            rows=hurried[:SHOWN],
+        )
+    ]
+    if "train" in splits:
+        train, spectra = splits["train"], Spectra(config.features, rate_hz=rate_hz)
+        strides, fastest = config.model.strides, config.augment.fastest
+        short = too_short(train, spelling, spectra, strides=strides, fastest=fastest)
+        said = f"{len(short)} at the fastest speed of training; --skip-bad trains without them, "
+        said += "--augment.speed 1 or smaller strides (--model.strides) may give them room."
+        panels.append(
+            Panel(
+                title="Too few steps to write their transcripts",
+                sentence=said if short else "None.",
+                columns=("recording", "transcript", "steps", "needed"),
+                rows=[
+                    (train.names[place], train.texts[place], has, needs)
+                    for place, has, needs in short[:SHOWN]
+                ],
+            )
+        )
+    return panels

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from gradus.data.characters import Spelling
 from gradus.data.ngrams import Ngrams
 from gradus.data.ragged import BucketBatches, padded
-from gradus.data.sound_augment import augment_sounds, gaps
+from gradus.data.sound_augment import augment_sounds, gaps, warps
 from gradus.data.sound_sets import Clips
+from gradus.data.sounds import SUFFIXES
 from gradus.data.spectra import Spectra
 from gradus.engine.job import Deployable, Headline, Job, Panel, Split, supervised
 from gradus.engine.loss import Loss
@@ -37,19 +38,24 @@ LEAST_LOG_PROB = -10.0  # a token less likely at a step is not tried there
 class Recogniser(nn.Module):
     """Log-probabilities of tokens from samples, and how many steps of each sound are real."""
 
-    def __init__(self, spectra: Spectra, net: nn.Module) -> None:
+    def __init__(self, spectra: Spectra, net: nn.Module, *, warps: tuple[float, ...] = ()) -> None:
         super().__init__()
-        self.spectra, self.net = spectra, net
+        self.spectra, self.net, self.warps = spectra, net, warps
 
     def forward(self, sound: Float[Tensor, "B S"], sound_length: Int64[Tensor, "B"]) -> dict[str, Tensor]:
-        log_probs, steps = self.net(*self.spectra(sound, sound_length))
-        return {"log_probs": log_probs, "steps": steps}
+        if not self.warps:
+            log_probs, steps = self.net(*self.spectra(sound, sound_length))
+            return {"log_probs": log_probs, "steps": steps}
+        factors = [sound.new_full(sound.shape[:1], warp) for warp in self.warps]
+        heard = [self.net(*self.spectra(sound, sound_length, factor)) for factor in factors]
+        mean = torch.stack([log_probs for log_probs, _ in heard]).mean(dim=0)  # (warps, B, t, V) -> (B, t, V)
+        return {"log_probs": mean.log_softmax(dim=2), "steps": heard[0][1]}
 
     def with_gaps(
         self, batch: Batch, frames_left: Bool[Tensor, "B T"], bands_left: Bool[Tensor, "B M"]
     ) -> tuple[Float[Tensor, "B t V"], Int64[Tensor, "B"]]:
-        """The same for training, with frames and bands taken out: zero is the mean of each band."""
-        frames, count = self.spectra(batch["sound"], batch["sound_length"])
+        """The same for training, warped, with frames and bands taken out: zero is the mean of each band."""
+        frames, count = self.spectra(batch["sound"], batch["sound_length"], batch.get("warp"))
         return self.net(frames * frames_left[:, :, None] * bands_left[:, None, :], count)
 
 
@@ -111,7 +117,7 @@ def build(config: Config, run: Run) -> Parts:
     )
     make = MODELS[type(config.model)]
     net = make(config.model, bands=spectra.width, num_tokens=len(splits.spelling.tokens))
-    model = run.place(Recogniser(spectra, net))
+    model = run.place(Recogniser(spectra, net, warps=config.decode.warps))
     language = None
     if config.decode.order:
         plan = run.decide(
@@ -143,7 +149,13 @@ def stream(config: Config, parts: Parts, run: Run) -> Iterator[Batch]:
     while True:
         batch = parts.train.next_batch()
         rng = run.rng("augment")
-        sound, length = augment_sounds(batch["sound"], batch["sound_length"], config.augment, generator=rng)
+        sound, length = augment_sounds(
+            batch["sound"],
+            batch["sound_length"],
+            config.augment,
+            rate_hz=config.data.rate_hz,
+            generator=rng,
+        )
         frames_left, bands_left = gaps(
             spectra.count(length),
             config.augment,
@@ -151,6 +163,7 @@ def stream(config: Config, parts: Parts, run: Run) -> Iterator[Batch]:
             num_bands=spectra.width,
             generator=rng,
         )
+        warp = warps(len(length), config.augment, generator=rng)
         yield {
             "sound": sound,
             "sound_length": length,
@@ -159,7 +172,7 @@ def stream(config: Config, parts: Parts, run: Run) -> Iterator[Batch]:
             "text_length": batch["text_length"],
             "frames_left": frames_left,
             "bands_left": bands_left,
-        }
+        } | ({} if warp is None else {"warp": warp})
 
 
 def loss(config: Config, parts: Parts, batch: Batch) -> Loss:
@@ -222,6 +235,7 @@ def deploy(config: Config, parts: Parts) -> Deployable:
             "sound_length": torch.tensor([length, length * 3 // 4], device=device),
         },
         axes={"sound": {0: "batch", 1: "samples"}, "sound_length": {0: "batch"}},
+        endings=SUFFIXES,
         read=lambda raw: {
             name: tensor.to(device) for name, tensor in read_input(raw, rate_hz=rate_hz).items()
         },

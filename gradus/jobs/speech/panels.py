@@ -103,7 +103,7 @@ def _batch(batch: Batch, spelling: Spelling, rate_hz: int) -> Panel:
 def _streaming(config: Any, parts: Any, heard: Heard) -> list[Panel]:
     """What streaming costs, where the model can stream."""
     spectra, net = parts.model.spectra, parts.model.net
-    if not can_stream(spectra, net) or parts.splits.device.type != "cpu":
+    if config.decode.warps or not can_stream(spectra, net) or parts.splits.device.type != "cpu":
         return []
     places = list(range(min(STREAMED, len(heard.clips))))
     latency = measure_latency(
@@ -129,6 +129,7 @@ def latency_rows(latency: Latency) -> list[tuple[str, str]]:
     return [
         ("chunk", f"{1000 * latency.chunk_seconds:.0f} ms"),
         ("window ahead", f"{1000 * latency.window_seconds:.0f} ms"),
+        ("steps ahead", f"{1000 * latency.ahead_seconds:.0f} ms"),
         ("computing a chunk, median", f"{1000 * latency.compute_seconds:.1f} ms"),
         ("computing a chunk, slowest", f"{1000 * latency.slowest_seconds:.1f} ms"),
         ("from sound to text at most, by the median", f"{1000 * latency.most_seconds:.0f} ms"),

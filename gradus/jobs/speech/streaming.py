@@ -46,7 +46,11 @@ class Streamer:
         spectra = self.spectra
         silence = torch.zeros(1, spectra.num_samples // 2 + spectra.hop + spectra.tail)
         self._waiting = torch.cat([self._waiting, silence], dim=1)
-        return self._take(int(spectra.count(torch.tensor(self._samples))) - self._frames)
+        before = self._take(int(spectra.count(torch.tensor(self._samples))) - self._frames)
+        with torch.no_grad():
+            last = self.net.finish(self._state)
+        self._write(last)
+        return torch.cat([before, last], dim=1)
 
     @torch.no_grad()
     def _take(self, count: int) -> Float[Tensor, "1 t V"]:
@@ -59,11 +63,15 @@ class Streamer:
         log_probs, self._state = self.net.follow(frames, self._state)
         self._waiting = self._waiting[:, count * spectra.hop :]
         self._frames += count
+        self._write(log_probs)
+        return log_probs
+
+    def _write(self, log_probs: Float[Tensor, "1 t V"]) -> None:
+        """Take the likeliest token of each step, repeats and blanks left out."""
         for token in log_probs[0].argmax(dim=1).tolist():
             if token not in (BLANK, self._last):
                 self._tokens.append(token)
             self._last = token
-        return log_probs
 
 
 def can_stream(spectra: Spectra, net: nn.Module) -> bool:
@@ -95,6 +103,8 @@ class Latency:
     chunk_seconds: float
     window_seconds: float
     """Sound that must have come before a chunk's last frame is whole."""
+    ahead_seconds: float
+    """Sound that the model waits for before it names a step."""
     compute_seconds: float
     """Median over chunks of the time to compute one."""
     slowest_seconds: float
@@ -103,8 +113,8 @@ class Latency:
 
     @property
     def most_seconds(self) -> float:
-        """From a sound to its token: the rest of its chunk, half a window, and the computation."""
-        return self.chunk_seconds + self.window_seconds + self.compute_seconds
+        """From a sound to its token: its chunk, half a window, the steps ahead, and the computation."""
+        return self.chunk_seconds + self.window_seconds + self.ahead_seconds + self.compute_seconds
 
 
 def measure_latency(
@@ -128,6 +138,7 @@ def measure_latency(
         same=same,
         chunk_seconds=chunk / rate_hz,
         window_seconds=spectra.num_samples / 2 / rate_hz,
+        ahead_seconds=net.config.steps_ahead * first.frames_a_step * spectra.hop / rate_hz,
         compute_seconds=median(spent),
         slowest_seconds=max(spent),
         real_time_factor=sum(spent) / (len(clips.sounds.values) / rate_hz),

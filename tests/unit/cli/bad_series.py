@@ -39,7 +39,7 @@ def table(**rows: str) -> Make:
 
 
 def long_table(place: Path) -> None:
-    """42,000 hours with a date that is none in row 41,233."""
+    """42,000 hours with a date that is none on line 41,233."""
     rows = [f"{BEGIN + timedelta(hours=hour):%Y-%m-%d %H:%M},{hour % 24}" for hour in range(42_000)]
     rows[41_233 - 2] = "2030-02-30 08:00,1"
     write(place, {"load.csv": content(rows, "date,load")})
@@ -78,7 +78,7 @@ def array(values: np.ndarray) -> Make:
 # fmt: off
 TABLES = (
     Case("no series given", "train forecasting/folder", code="GR-SERIES-040", status=2, says=("--data",)),
-    Case("series that are not there", CSV, code="GR-SERIES-041", status=1, says=("load.csv", "nothing")),
+    Case("series that are not there", CSV, code="GR-DATA-001", status=1, says=("load.csv", "nothing")),
     Case("a folder of series", f"{TRAIN} tables", code="GR-SERIES-041", status=1, says=("tables", "a folder"),
          make=named("tables/load.csv", SOUND)),
     Case("an empty table of series", CSV, code="GR-ROWS-001", status=1, says=("load.csv", "empty"),
@@ -106,30 +106,30 @@ TABLES = (
 )
 CELLS = (
     Case("a date that is none far down", f"train forecasting/folder {SETTINGS} --data load.csv",
-         code="GR-SERIES-007", status=1, says=("load.csv, row 41233, column date", "2030-02-30"),
+         code="GR-SERIES-007", status=1, says=("load.csv, line 41233, column date", "2030-02-30"),
          make=long_table),
     Case("a time that is missing", CSV, code="GR-SERIES-007", status=1,
-         says=("load.csv, row 7, column date",), make=table(row_7=",5,1")),
+         says=("load.csv, line 7, column date",), make=table(row_7=",5,1")),
     Case("dates in a form of their own", CSV, code="GR-SERIES-007", status=1,
-         says=("load.csv, row 2", "01.01.2026", "--data.time-format"), make=column("date", "01.01.2026")),
+         says=("load.csv, line 2", "01.01.2026", "--data.time-format"), make=column("date", "01.01.2026")),
     Case("a format of times that does not fit", f"{CSV} --data.time-format %d.%m.%Y", code="GR-SERIES-007",
-         status=1, says=("load.csv, row 2", "%d.%m.%Y"), make=table()),
+         status=1, says=("load.csv, line 2", "%d.%m.%Y"), make=table()),
     Case("a format of times without a year", f"{CSV} --data.time-format %H:%M", code="GR-SERIES-008",
          status=2, says=("--data.time-format", "%H:%M"), make=table()),
     Case("a zone among times without", CSV, code="GR-SERIES-006", status=1,
-         says=("load.csv, row 7", "no zone"), make=table(row_7="2026-01-01 05:00+02:00,5,1")),
+         says=("load.csv, line 7", "no zone"), make=table(row_7="2026-01-01 05:00+02:00,5,1")),
     Case("a time without a zone among others", CSV, code="GR-SERIES-006", status=1,
-         says=("load.csv, row 3", "a zone"),
+         says=("load.csv, line 3", "a zone"),
          make=named("load.csv", content(["2026-01-01T00:00Z,1,2", "2026-01-01T01:00,1,2"]))),
     Case("a text among numbers", CSV, code="GR-SERIES-004", status=1,
-         says=("load.csv, row 7, column flow", "'high'"), make=table(row_7="2026-01-01 05:00,5,high")),
-    Case("an infinite number", CSV, code="GR-SERIES-004", status=1, says=("load.csv, row 7, column flow",),
+         says=("load.csv, line 7, column flow", "'high'"), make=table(row_7="2026-01-01 05:00,5,high")),
+    Case("an infinite number", CSV, code="GR-SERIES-004", status=1, says=("load.csv, line 7, column flow",),
          make=table(row_7="2026-01-01 05:00,5,inf")),
     Case("a value that is missing", CSV, code="GR-SERIES-014", status=1,
-         says=("load.csv, row 7", "column flow", "--data.mend.missing hold"),
+         says=("load.csv, line 7", "column flow", "--data.mend.missing hold"),
          make=table(row_7="2026-01-01 05:00,5,")),
     Case("a value that is missing at the beginning", f"{CSV} --data.mend.missing hold", code="GR-SERIES-014",
-         status=1, says=("load.csv, row 2", "column load"), make=table(row_2="2026-01-01 00:00,NaN,1")),
+         status=1, says=("load.csv, line 2", "column load"), make=table(row_2="2026-01-01 00:00,NaN,1")),
     Case("a column to forecast that never changes", CSV, code="GR-SERIES-015", status=1,
          says=("load.csv, column flow", "3"), make=column("flow", "3")),
     Case("a logarithm of nought", f"{CSV} --data.transform log_returns --instance none", code="GR-SERIES-044",
@@ -137,15 +137,15 @@ CELLS = (
 )
 ORDER = (
     Case("times that go back", CSV, code="GR-SERIES-010", status=1,
-         says=("load.csv, row 8", "--data.mend.order sort"),
+         says=("load.csv, line 8", "--data.mend.order sort"),
          make=table(row_7="2026-01-01 06:00,6,1", row_8="2026-01-01 05:00,5,1")),
     Case("a time that is there twice", CSV, code="GR-SERIES-011", status=1,
-         says=("load.csv, row 7", "--data.mend.duplicates"), make=table(row_7="2026-01-01 04:00,4,1")),
+         says=("load.csv, line 7", "--data.mend.duplicates"), make=table(row_7="2026-01-01 04:00,4,1")),
     Case("hours that are missing", CSV, code="GR-SERIES-013", status=1,
-         says=("load.csv, row 12", "a row every 1 hour", "3 steps", "--data.mend.gaps"),
+         says=("load.csv, line 12", "a row every 1 hour", "3 steps", "--data.mend.gaps"),
          make=named("load.csv", content([*ROWS[:10], *ROWS[13:]]))),
     Case("a time between two hours", CSV, code="GR-SERIES-012", status=1,
-         says=("load.csv, row 7", "steps of 1 hour"), make=table(row_7="2026-01-01 05:20,5,1")),
+         says=("load.csv, line 7", "steps of 1 hour"), make=table(row_7="2026-01-01 05:20,5,1")),
 )
 PLANS = (
     Case("a time column that is not there", f"{CSV} --data.time when", code="GR-SERIES-001", status=1,
@@ -165,7 +165,7 @@ PLANS = (
     Case("shares that leave nothing to train on", f"{CSV} --data.validation 0.6 --data.test 0.6",
          code="GR-SERIES-016", status=1, says=("split train",), make=table()),
     Case("a static column that changes", f"{CSV} --data.static flow --data.targets load",
-         code="GR-SERIES-005", status=1, says=("load.csv, row 3, column flow",), make=table()),
+         code="GR-SERIES-005", status=1, says=("load.csv, line 3, column flow",), make=table()),
     Case("a fold that is not there", f"{CSV} --data.folds 3 --data.fold 3", code="GR-CONFIG-003", status=2,
          says=("--data.fold", "3"), make=table()),
     Case("a history too short for a window", f"{CSV} --data.input-steps 280", code="GR-SERIES-016", status=1,
@@ -180,9 +180,9 @@ PLANS = (
     Case("a path for a recipe that makes its series", "train forecasting/smoke --data load.csv",
          code="GR-CLI-006", status=2, says=("--data load.csv",), make=table()),
     Case("a bad row left out leaves a gap", f"{CSV} --skip-bad", code="GR-SERIES-013", status=1,
-         says=("load.csv, row 8", "1 steps missing"), make=table(row_7="2026-01-01 05:00,5,high")),
-    Case("no row that can be read", f"{CSV} --skip-bad", code="GR-SERIES-002", status=1, says=("load.csv",),
-         make=column("flow", "high")),
+         says=("load.csv, line 8", "1 steps missing"), make=table(row_7="2026-01-01 05:00,5,high")),
+    Case("no row that can be read", f"{CSV} --skip-bad", code="GR-SERIES-002", status=1,
+         says=("load.csv, line 2, column flow", "'high'"), make=column("flow", "high")),
 )
 INPUTS = (
     Case("a history that is too short", "predict run history.csv", code="GR-SERIES-050", status=1,
@@ -191,7 +191,7 @@ INPUTS = (
          says=("history.csv", "flow"), run=True,
          make=history([row.rpartition(",")[0] for row in ROWS], "date,load")),
     Case("a history with a gap", "predict run history.csv", code="GR-SERIES-013", status=1,
-         says=("history.csv, row 12",), run=True, make=history([*ROWS[:10], *ROWS[13:]])),
+         says=("history.csv, line 12",), run=True, make=history([*ROWS[:10], *ROWS[13:]])),
     Case("an array with a column more", "predict run history.npy", code="GR-SERIES-052", status=1,
          says=("history.npy", "(rows, 2)", "(30, 3)"), run=True, make=array(np.ones((30, 3)))),
     Case("an array of a history with NaN", "predict run history.npy", code="GR-SERIES-052", status=1,

@@ -44,7 +44,7 @@ CNN = f"{SMOKE} --vectors.path vectors.bin"
 # fmt: off
 TABLES = (
     Case("no texts given", "train sentiment/folder", code="GR-DATA-041", status=2, says=("--data",)),
-    Case("texts that are not there", CSV, code="GR-TEXT-001", status=1, says=("reviews.csv",)),
+    Case("texts that are not there", CSV, code="GR-DATA-001", status=1, says=("reviews.csv",)),
     Case("texts in another kind of file", f"{TRAIN} reviews.txt", code="GR-TEXT-016", status=1,
          says=("reviews.txt", ".jsonl"), make=named("reviews.txt", b"good")),
     Case("a table without the text column", CSV, code="GR-TEXT-010", status=1,

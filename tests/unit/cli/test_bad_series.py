@@ -1,17 +1,15 @@
 """Every bad series has its answer, and leaves nothing behind."""
 
-import re
 import shlex
 import shutil
 
 import pytest
 
 from gradus.cli.main import main
-from gradus.jobs.forecasting.data import load
+from gradus.jobs.forecasting.inputs import load
 from tests.unit.cli.bad_inputs import named
 from tests.unit.cli.bad_series import CASES, CSV, SOUND
-
-SHORT = ["--train.steps", "2", "--train.precision", "fp32"]
+from tests.unit.cli.held import SHORT, hold
 
 
 @pytest.fixture(scope="module")
@@ -36,14 +34,7 @@ def place(tmp_path, monkeypatch):
 def test_a_bad_series_has_its_answer(case, place, trained, capsys):
     if case.run:
         shutil.copytree(trained, place / "run")
-    case.make(place)
-    before = sorted(place.rglob("*"))
-    given = shlex.split(case.command)
-    status = main([*given, *(SHORT if given[0] == "train" else [])])
-    said = capsys.readouterr().err
-    assert (re.findall("^error (.*?):", said, re.MULTILINE), status) == ([case.code], case.status), said
-    assert [word for word in case.says if word not in said] == [], said
-    assert sorted(place.rglob("*")) == before
+    hold(case, place, capsys)
 
 
 def test_bad_rows_are_left_out_and_counted(place):
@@ -57,7 +48,7 @@ def test_bad_rows_are_left_out_and_counted(place):
     named("load.csv", "\n".join(rows).encode())(place)
     assert main([*shlex.split(f"{CSV} --skip-bad --data.mend.gaps hold --out run"), *SHORT]) == 0
     plan = (place / "run" / "plan.json").read_text()
-    assert "2 rows with a bad cell are left out, row 7, 10 first" in plan
+    assert "2 rows with a bad cell are left out, line 10, column date; line 7, column flow first" in plan
     assert "2 rows are left out, load.csv, line 13 first" in plan
     assert "4 steps are missing in 4 gaps" in plan
 

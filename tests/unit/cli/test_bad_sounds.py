@@ -1,17 +1,13 @@
 """Every bad recording or transcript has its answer, and leaves nothing behind."""
 
-import re
-import shlex
-
 import pytest
 
 from gradus.cli.main import main
 from gradus.core.findings import PAGES
 from gradus.jobs.speech.data import load
 from tests.unit.cli.bad_sounds import CASES, float_wav, sounds
+from tests.unit.cli.held import hold
 from tests.unit.data.made_sounds import wav
-
-SHORT = ["--train.steps", "2", "--train.precision", "fp32"]
 
 
 @pytest.fixture
@@ -25,14 +21,7 @@ def place(tmp_path, monkeypatch):
 def test_a_bad_sound_has_its_answer(case, place, capsys):
     if case.code == "GR-SOUND-008":
         pytest.importorskip("soundfile")
-    case.make(place)
-    before = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
-    status = main([*shlex.split(case.command), *SHORT])
-    said = capsys.readouterr().err
-    assert (re.findall("^error (.*?):", said, re.MULTILINE), status) == ([case.code], case.status), said
-    assert [word for word in case.says if word not in said] == [], said
-    assert len(said.splitlines()) == 5
-    assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == before
+    hold(case, place, capsys)
 
 
 def test_the_table_is_in_order():
@@ -40,9 +29,12 @@ def test_the_table_is_in_order():
     assert {case.code for case in CASES} <= PAGES.keys()
 
 
-def test_data_check_lists_what_is_wrong_and_ends_well(place, capsys):
+def test_data_check_lists_what_is_wrong_and_ends_as_training_would_begin(place, capsys):
     sounds({"x.wav": float_wav(float("nan")), "x.txt": b"x", "y.wav": wav([0.1] * 99)})(place)
-    assert main(["data", "check", "speech", "--data", "sounds"]) == 0
+    given = ["data", "check", "speech", "--data", "sounds", "--train.batch", "4"]
+    assert main(given) == 1
+    capsys.readouterr()
+    assert main([*given, "--skip-bad"]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "10 with transcripts" in said
     assert all(word in said for word in ("2 cannot be used", "GR-SOUND-005", "GR-SOUND-011"))

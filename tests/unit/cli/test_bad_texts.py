@@ -1,15 +1,11 @@
 """Every bad text has its answer, and leaves nothing behind."""
 
-import re
-import shlex
-
 import pytest
 
 from gradus.cli.main import main
 from gradus.jobs.sentiment.data import load
 from tests.unit.cli.bad_texts import CASES, GOOD, table
-
-SHORT = ["--train.steps", "2"]
+from tests.unit.cli.held import SHORT, hold
 
 
 @pytest.fixture
@@ -21,13 +17,7 @@ def place(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.what)
 def test_a_bad_text_has_its_answer(case, place, capsys):
-    case.make(place)
-    before = sorted(place.rglob("*"))
-    status = main([*shlex.split(case.command), *SHORT])
-    said = capsys.readouterr().err
-    assert (re.findall("^error (.*?):", said, re.MULTILINE), status) == ([case.code], case.status), said
-    assert [word for word in case.says if word not in said] == [], said
-    assert sorted(place.rglob("*")) == before
+    hold(case, place, capsys)
 
 
 def test_bad_lines_are_left_out_and_counted(place, capsys):

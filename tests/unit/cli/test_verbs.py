@@ -96,6 +96,16 @@ def test_errors_name_a_code_and_leave_nothing_behind(trained, here, capsys, give
     assert sorted(here.rglob("*")) == before
 
 
+def test_a_run_that_is_taken_away_again_is_said_to_be(trained, here, capsys):
+    given = ["train", "./spirals_of_mine", "--train.steps", "9"]
+    assert main([*given, "--out", "short", "--train.batch", "100000"]) == 2
+    assert "run short is taken away again" in capsys.readouterr().out
+    assert not (here / "short").exists()
+    assert main([*given, "--out", "run"]) == 2
+    assert main([*given, "--out", "sound"]) == 0
+    assert "taken away" not in capsys.readouterr().out
+
+
 def test_help_needs_no_verb(capsys):
     assert main([]) == main(["--help"]) == 0
     assert "gradus train JOB" in capsys.readouterr().out

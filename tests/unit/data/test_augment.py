@@ -382,7 +382,13 @@ def test_views_by_hand():
 
 
 @pytest.mark.parametrize(
-    ("kinds", "count"), [((), 1), (("flip",), 2), (("shift",), 3), (("shift", "flip"), 6)]
+    ("kinds", "count"),
+    [
+        ((), 1),
+        (("flip",), 2),
+        (("shift",), 3),
+        (("shift", "flip"), 6),
+    ],
 )
 def test_views_start_with_the_images_and_keep_their_type(kinds, count):
     images = (random_images(5, 3, 6, 4) * 255).byte()
@@ -390,6 +396,23 @@ def test_views_start_with_the_images_and_keep_their_type(kinds, count):
     assert len(views) == count
     assert torch.equal(views[0], images)
     assert views.dtype == torch.uint8
+
+
+def test_affine_views_are_small_and_go_both_ways():
+    image = torch.zeros(1, 1, 21, 21)
+    image[..., 10, 4:17] = 1  # a level bar in the middle
+    assert torch.equal(tta_views((255 * image).byte(), ("affine",))[0], image)
+    assert len(tta_views(image, ("affine", "flip", "shift"))) == 14
+    views = tta_views(image, ("affine",))[1:, 0, 0]
+    rows, columns = torch.meshgrid(torch.arange(21.0) - 10, torch.arange(21.0) - 10, indexing="ij")
+    tilt = (views * rows * columns).sum((1, 2)) / (views * columns**2).sum((1, 2))
+    tan = torch.tensor(6.0).deg2rad().tan()
+    torch.testing.assert_close(tilt[:2].abs(), tan.expand(2), atol=0.01, rtol=0)
+    assert tilt[0] == pytest.approx(-tilt[1].item(), abs=1e-5)
+    length = views[:, 10].sum(1)  # level again from here on: a slant leaves a level bar as it is
+    torch.testing.assert_close(tilt[2:], torch.zeros(6), atol=1e-5, rtol=0)
+    wanted = 13 * torch.tensor([1.07, 1 / 1.07, 1.1, 1 / 1.1])
+    torch.testing.assert_close(length[4:], wanted, atol=0.7, rtol=0)
 
 
 @pytest.mark.parametrize("kind", ["mixup_alpha", "cutmix_alpha"])

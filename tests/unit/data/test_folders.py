@@ -396,7 +396,7 @@ def test_without_a_split_column_everything_is_train(tmp_path):
         ("f.png,cat,", r"wanted a split \(train, validation or test\), got None"),
         ("f.png,cat,tset", "got 'tset'"),
         ("f.png,cat", "got None"),
-        ("a.png,dog,train", "wanted a path once, got that of row 2 again"),
+        ("a.png,dog,train", "wanted a path once, got that of line 2 again"),
         ("nowhere.png,cat,train", r"got no file at nowhere\.png"),
         ("../../secret.png,cat,train", r"got no file at \.\./\.\./secret\.png"),
         ("f.png,cat,train,extra", "wanted 3 columns, got 4"),
@@ -404,19 +404,19 @@ def test_without_a_split_column_everything_is_train(tmp_path):
 )
 def test_a_bad_row_is_named_by_its_number(tmp_path, row, said):
     text = GOOD.replace("e.png,dog,valid", f"\ne.png,dog,valid\n{row}")
-    with pytest.raises(InputError, match=rf"labels\.csv, row 8: .*{said}.*GR-DATA-021"):
+    with pytest.raises(InputError, match=rf"labels\.csv, line 8: .*{said}.*GR-DATA-021"):
         read_table(write_table(tmp_path, text), FORM)
 
 
 def test_bad_rows_can_be_left_out(tmp_path):
     path = write_table(tmp_path, GOOD + "nowhere.png,cat,train\n,cat,train\n")
     with pytest.raises(
-        InputError, match=r"row 7: wanted 7 readable pictures, got 2 that are not.*GR-DATA-016"
+        InputError, match=r"line 7: wanted 7 readable pictures, got 2 that are not.*GR-DATA-016"
     ):
         read_table(path, FORM)
     read = read_table(path, FORM, skip_bad=True)
     check_good(read)
-    assert [text.split(":")[0].split(", ")[-1] for text in read.skipped] == ["row 7", "row 8"]
+    assert [text.split(":")[0].split(", ")[-1] for text in read.skipped] == ["line 7", "line 8"]
 
 
 @pytest.mark.parametrize(

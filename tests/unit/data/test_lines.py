@@ -63,3 +63,24 @@ def test_files_that_cannot_be_read_are_named(tmp_path):
     for name in ("cut.gz", "wrong.gz", "broken.gz", "absent", "."):
         with pytest.raises(InputError, match="GR-TEXT-001"):
             list(read_lines(tmp_path / name))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("a,b".encode("utf-16"), "UTF-16"),
+        (b"PK\x03\x04\xff", "xlsx"),
+        (b"PAR1\xff", "Parquet"),
+        (gzip.compress(b"a,b"), "gzip"),
+    ],
+)
+def test_a_file_that_is_no_text_is_said_to_be_what_it_is(tmp_path, content, said):
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(InputError, match="GR-TEXT-003") as caught:
+        list(read_lines(tmp_path / "a.csv"))
+    assert said in caught.value.got
+
+
+def test_the_ending_of_a_compressed_file_may_be_in_capitals(tmp_path):
+    (tmp_path / "A.CSV.GZ").write_bytes(gzip.compress(b"a,b"))
+    assert list(read_lines(tmp_path / "A.CSV.GZ")) == ["a,b"]

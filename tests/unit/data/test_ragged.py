@@ -82,6 +82,21 @@ def test_the_position_is_the_whole_state():
         assert all(torch.equal(one[name], two[name]) for name in one)
 
 
+def test_weights_draw_with_replacement_and_go_on_where_they_were():
+    weights = torch.tensor([1.0, 0.0, 3.0, 6.0] * 100)
+    made = [
+        BucketBatches(items(400), batch=20, seed=0, pool=3, weights=w) for w in (weights, lambda: weights)
+    ]
+    seen = torch.cat([made[0].next_batch()["label"] for _ in range(200)])  # ten epochs
+    shares = (seen % 4).bincount(minlength=4) / len(seen)
+    torch.testing.assert_close(shares, weights[:4] / 10, atol=0.02, rtol=0)
+    for _ in range(7):
+        made[0].next_batch()
+    made[1].load_state_dict(made[0].state_dict())
+    for _ in range(30):
+        assert torch.equal(made[0].next_batch()["label"], made[1].next_batch()["label"])
+
+
 def test_seeds_and_epochs_differ():
     orders = {}
     for seed in (0, 1):

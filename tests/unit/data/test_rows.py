@@ -151,3 +151,20 @@ def test_nsl_kdd_is_read_whole(real_data):
     assert (len(table), len(table.columns)) == (22544, 43)
     assert isinstance(table.cells, polars.DataFrame)
     assert (table.texts("column 42") == "normal").sum() == 9711
+
+
+def test_the_names_of_the_first_and_the_last_column_may_be_empty():
+    table = table_of([",a,b", "0,1,2", "1,3,4"], where="t")
+    assert table.columns == ("column 1", "a", "b")
+    assert table_of(["a,b,", "1,2,"], where="t").columns == ("a", "b", "column 3")
+    for first in ("a,,b", ",,", ",1,b"):
+        assert table_of([first, "1,2,3"], where="t").columns == ("column 1", "column 2", "column 3")
+
+
+def test_a_quoted_cell_over_two_lines_is_no_row_and_no_half_row():
+    lines = ["a,b", '"x', 'y",1', '5" pipe,2', '"z ""w""",3']
+    table = table_of(lines, where="t", skip_bad=True)
+    assert table.texts("a").tolist() == ['5" pipe', 'z "w"']
+    assert [fault.where for fault in table.faults] == ["t, line 2", "t, line 3"]
+    with pytest.raises(InputError, match=r"none but 1 bad ones; t, line 2: wanted 2 cells"):
+        table_of(["a,b", "1"], where="t", skip_bad=True)

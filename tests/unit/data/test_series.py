@@ -1,7 +1,8 @@
-"""Tables of series: what is read, what is refused and where, and what each treatment does."""
+"""Tables of series: what is read, and what is refused and where."""
 
 import gzip
-from datetime import UTC, datetime, timedelta
+import re
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import polars
@@ -9,7 +10,8 @@ import pytest
 
 from gradus.core.errors import GradusError, InputError
 from gradus.data.calendar import DAY, HOUR, Step
-from gradus.data.series import Form, Mending, mended, read_series, time_faults
+from gradus.data.mending import Mending, mended
+from gradus.data.series import Form, read_series
 
 HOURS = [f"2026-01-0{1 + hour // 24} {hour % 24:02d}:00" for hour in range(40)]
 
@@ -109,23 +111,23 @@ def test_a_long_table_is_several_series(tmp_path):
 def test_a_bad_date_far_down_is_named(tmp_path):
     begin = datetime(2026, 1, 1, tzinfo=UTC)
     rows = [f"{begin + timedelta(hours=hour):%Y-%m-%d %H:%M},{hour}" for hour in range(42_000)]
-    rows[41_233 - 2] = "2030-13-45 00:00,1"  # the header is row 1
-    with refused("GR-SERIES-007", "row 41233, column date", "2030-13-45"):
+    rows[41_233 - 2] = "2030-13-45 00:00,1"  # the header is line 1
+    with refused("GR-SERIES-007", "line 41233, column date", "2030-13-45"):
         read_series(table(tmp_path, rows, head="date,a"), Form())
 
 
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        (["x,1,2", "2026-01-02,1,2"], ("row 2, column date", "'x'", "GR-SERIES-007")),
-        (["2026-01-01,1,2", ",1,2"], ("row 3, column date", "GR-SERIES-007")),
-        (["2026-01-01,1,2", "2026-01-02 11:00,1,2"], ("row 3, column date", "GR-SERIES-007")),
+        (["x,1,2", "2026-01-02,1,2"], ("line 2, column date", "'x'", "GR-SERIES-007")),
+        (["2026-01-01,1,2", ",1,2"], ("line 3, column date", "GR-SERIES-007")),
+        (["2026-01-01,1,2", "2026-01-02 11:00,1,2"], ("line 3, column date", "GR-SERIES-007")),
         (
             ["2026-01-01T00:00Z,1,2", "2026-01-01T01:00,1,2"],
-            ("row 3, column date", "a zone", "GR-SERIES-006"),
+            ("line 3, column date", "a zone", "GR-SERIES-006"),
         ),
-        (["2026-01-01,1,2", "2026-01-02,1,dear"], ("row 3, column b", "'dear'", "GR-SERIES-004")),
-        (["2026-01-01,1,2", "2026-01-02,1,inf"], ("row 3, column b", "GR-SERIES-004")),
+        (["2026-01-01,1,2", "2026-01-02,1,dear"], ("line 3, column b", "'dear'", "GR-SERIES-004")),
+        (["2026-01-01,1,2", "2026-01-02,1,inf"], ("line 3, column b", "GR-SERIES-004")),
         (["2026-01-01,1,2", "2026-01-02,1"], ("line 3", "GR-ROWS-004")),
         ([], ("GR-ROWS-002",)),
     ],
@@ -174,97 +176,59 @@ def test_columns_that_are_not_there(tmp_path):
     with refused("GR-SERIES-008", "year"):
         read_series(path, Form(time_format="%H:%M"))
     rows = ["2026-01-01,x,1", "2026-01-02,x,2"]
-    with refused("GR-SERIES-005", "row 3, column kind"):
+    with refused("GR-SERIES-005", "line 3, column kind"):
         read_series(
             table(tmp_path, rows, head="date,shop,kind"),
             Form(series="shop", static=("kind",), numbers=("kind",)),
         )
 
 
-# -- times -----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("first", "second", "form"),
+    [
+        ("13.01.2026", "14.01.2026", "%d.%m.%Y"),
+        ("13/01/26", "14/01/26", "%d/%m/%y"),
+        ("01/13/2026 02:00 PM", "01/13/2026 03:00 PM", "%m/%d/%Y %I:%M %p"),
+        ("13-Jan-2026", "14-Jan-2026", "%d-%b-%Y"),
+    ],
+)
+def test_the_format_of_other_times_is_named_and_reads_them(tmp_path, first, second, form):
+    path = table(tmp_path, [f"{first},1", f"{second},2"], head="date,a")
+    with refused("GR-SERIES-007", "line 2, column date", re.escape(f'--data.time-format "{form}"')):
+        read_series(path, Form())
+    (raw,) = read_series(path, Form(time_format=form))
+    assert datetime.fromtimestamp(raw.times[0] / 1e6, tz=UTC).date() == date(2026, 1, 13)
 
 
-def raw_of(tmp_path, places, values=None):
-    """A table with the hours at these places."""
-    values = values or [str(place) for place in places]
-    rows = [f"{HOURS[place]},{value},1" for place, value in zip(places, values, strict=True)]
-    (raw,) = read_series(table(tmp_path, rows), Form())
-    return raw
+def test_a_year_of_two_digits_is_not_one_of_the_first_century(tmp_path):
+    path = table(tmp_path, ["03-04-24,1", "03-04-25,2"], head="date,a")
+    for form in (None, "%Y-%m-%d", "%d-%m-%Y"):
+        with refused("GR-SERIES-007", "line 2, column date"):
+            read_series(path, Form(time_format=form))
+
+
+def test_months_are_dates(tmp_path):
+    (raw,) = read_series(table(tmp_path, ["2026-01,1", "2026-02,2"], head="date,a"), Form())
+    assert np.diff(raw.times).tolist() == [31 * 24 * HOUR]
 
 
 @pytest.mark.parametrize(
-    ("places", "code", "row"),
+    ("cell", "said"),
     [
-        ([0, 1, 3, 2, 4, 5], "GR-SERIES-010", 5),
-        ([0, 1, 2, 2, 3, 4], "GR-SERIES-011", 5),
-        ([0, 1, 2, 5, 6, 7], "GR-SERIES-013", 5),
+        ('"1,5"', "decimal comma"),
+        ('"1,500.25"', "between thousands"),
+        ("2026-01-31", "times, which --data.time b reads"),
+        ("shop", "--data.series b"),
     ],
 )
-def test_times_out_of_order_are_refused_by_row(tmp_path, places, code, row):
-    with refused(code, f"row {row}"):
-        mended(raw_of(tmp_path, places), Mending())
+def test_a_column_of_text_is_refused_with_what_it_may_be(tmp_path, cell, said):
+    with refused("GR-SERIES-004", "line 2, column b", said):
+        read_series(table(tmp_path, [f"2026-01-01,1,{cell}", f"2026-01-02,1,{cell}"]), Form())
 
 
-def test_sorting_counts(tmp_path):
-    series = mended(raw_of(tmp_path, [0, 1, 3, 2, 4]), Mending(order="sort"))
-    assert series.values[:, 0].tolist() == [0, 1, 2, 3, 4]
-    assert series.notes == ("1 rows were out of order: sorted.",)
-
-
-@pytest.mark.parametrize(("treatment", "value"), [("first", 7), ("last", 9), ("mean", 8)])
-def test_duplicates_are_kept_as_asked(tmp_path, treatment, value):
-    raw = raw_of(tmp_path, [0, 1, 1, 2, 3], values=["0", "7", "9", "2", "3"])
-    series = mended(raw, Mending(duplicates=treatment))
-    assert series.values[:, 0].tolist() == [0, value, 2, 3]
-    assert "1 rows of a time that was there" in series.notes[0]
-
-
-def test_gaps_are_held_or_ignored(tmp_path):
-    raw = raw_of(tmp_path, [0, 1, 2, 5, 6])
-    held = mended(raw, Mending(gaps="hold"))
-    assert held.values[:, 0].tolist() == [0, 1, 2, 2, 2, 5, 6]
-    assert np.diff(held.times).tolist() == [HOUR] * 6
-    assert "2 steps are missing in 1 gaps" in held.notes[0]
-    ignored = mended(raw, Mending(gaps="ignore"))
-    assert ignored.values[:, 0].tolist() == [0, 1, 2, 5, 6]
-
-
-def test_irregular_steps_are_refused_or_counted_as_rows(tmp_path):
-    rows = [*hourly(5), "2026-01-01 05:20,5,1", "2026-01-01 06:00,6,1"]
-    (raw,) = read_series(table(tmp_path, rows), Form())
-    for gaps in ("error", "hold"):
-        with refused("GR-SERIES-012", "row 7"):
-            mended(raw, Mending(gaps=gaps))
-    series = mended(raw, Mending(gaps="ignore"))
-    assert len(series.times) == 7
-    assert "1 rows are irregular" in series.notes[0]
-
-
-def test_missing_values_are_refused_or_held(tmp_path):
-    raw = raw_of(tmp_path, [0, 1, 2, 3], values=["0", "", "NaN", "3"])
-    with refused("GR-SERIES-014", "row 3", "column a", "2 missing"):
-        mended(raw, Mending())
-    series = mended(raw, Mending(missing="hold"))
-    assert series.values[:, 0].tolist() == [0, 0, 0, 3]
-    assert "2 missing values" in series.notes[0]
-    with refused("GR-SERIES-014", "row 2", "to begin with"):
-        mended(raw_of(tmp_path, [0, 1, 2], values=["", "1", "2"]), Mending(missing="hold"))
-
-
-def test_what_is_known_ahead_may_go_on_alone(tmp_path):
-    rows = [*hourly(4), *(f"{HOURS[place]},,{place / 2}" for place in (4, 5))]
-    (raw,) = read_series(table(tmp_path, rows), Form())
-    series = mended(raw, Mending(), known=("b",))
-    assert series.num_seen == 4
-    assert series.values[:, 1].tolist() == [place / 2 for place in range(6)]
-    with refused("GR-SERIES-014", "column a"):
-        mended(raw, Mending())
-
-
-def test_faults_are_found_whatever_the_order():
-    times = np.array([0, 2, 1, 1, 7, 3, 10]) * HOUR
-    faults = time_faults(times, dated=True)
-    assert faults.step == Step("microseconds", HOUR)
-    assert faults.unsorted.tolist() == [2, 5]
-    assert faults.duplicates.tolist() == [2]
-    assert faults.num_missing == 3 + 2
+def test_bad_cells_are_kept_with_their_places(tmp_path):
+    rows = ["2026-01-01,1,2", "2026-01-02,x,2", "2026-01-03,1", "soon,1,y", "2026-01-05,1,2"]
+    (raw,) = read_series(table(tmp_path, rows), Form(skip_bad=True))
+    places = [fault.where.partition(", ")[2] for fault in raw.faults]
+    assert places == ["line 4", "line 5, column date", "line 3, column a", "line 5, column b"]
+    assert "line 5, column date; line 3, column a; line 5, column b first" in raw.notes[-1]

@@ -12,9 +12,11 @@ from gradus.data.sound_augment import (
     at_speed,
     augment_sounds,
     gaps,
+    in_room,
     pitch_shift,
     tilted,
     time_stretch,
+    warps,
     with_noise,
 )
 from tests.unit.data.made_sounds import tone
@@ -90,6 +92,8 @@ EVERYTHING = SoundAugmentConfig(
     pitch_semitones=2,
     cut_share=0.1,
     tilt=0.5,
+    echo_share=0.5,
+    echo_seconds=0.05,
     gain_db=6,
     noise_share=0.5,
 )
@@ -100,33 +104,68 @@ EVERYTHING = SoundAugmentConfig(
 def test_a_batch_keeps_its_rows_apart_and_its_padding_silent(lengths, seed):
     sound = torch.randn(len(lengths), max(lengths), generator=rng(seed))
     count = torch.tensor(lengths)
-    made, length = augment_sounds(sound, count, EVERYTHING, generator=rng(seed))
-    again, _ = augment_sounds(sound, count, EVERYTHING, generator=rng(seed))
+    made, length = augment_sounds(sound, count, EVERYTHING, rate_hz=RATE, generator=rng(seed))
+    again, _ = augment_sounds(sound, count, EVERYTHING, rate_hz=RATE, generator=rng(seed))
     assert torch.equal(made, again)
     assert made.isfinite().all()
     for row, (before, after) in enumerate(zip(lengths, length.tolist(), strict=True)):
-        assert before / EVERYTHING.fastest - 2 <= after <= before / 0.81 + 2
+        assert before / EVERYTHING.fastest - 2 <= after <= before / 0.81 + 2 + 0.05 * RATE
         assert bool((made[row, after:] == 0).all())
+
+
+@pytest.mark.parametrize("direct_db", [0.0, 12.0])
+def test_a_click_in_a_room_dies_away_behind_itself(direct_db):
+    click = torch.zeros(6000)
+    click[1000] = 1
+    made = in_room(click, 4000.0, direct_db=direct_db, generator=rng())
+    assert made[:1000].abs().max() < 1e-6
+    assert made[1000] == pytest.approx(1.0, abs=1e-5)
+    echo = made[1001:]
+    assert 10 * math.log10(echo.square().sum()) == pytest.approx(-direct_db, abs=1e-3)
+    early, late = (echo[at : at + 500].square().sum() for at in (0, 2000))
+    assert 10 * math.log10(early / late) == pytest.approx(30, abs=2)  # half of 60 dB in half of the time
+    assert echo[4000:].abs().max() < 1e-6
+
+
+def test_rooms_make_sounds_longer_and_no_shorter():
+    sound = torch.randn(40, 800, generator=rng())
+    config = SoundAugmentConfig(echo_share=0.5, echo_seconds=0.3)
+    made, length = augment_sounds(sound, torch.full((40,), 800), config, rate_hz=RATE, generator=rng())
+    plain = torch.tensor([bool(torch.equal(made[i, :800], sound[i])) for i in range(40)])
+    assert 8 < plain.sum() < 32
+    assert bool((length[plain] == 800).all())
+    assert bool(((length >= 800) & (length < 800 + 0.3 * RATE)).all())
+    assert length.unique().numel() > 8
 
 
 def test_nothing_is_done_by_default():
     sound = torch.randn(2, 50, generator=rng())
-    made, length = augment_sounds(sound, torch.tensor([50, 50]), SoundAugmentConfig(), generator=rng())
+    made, length = augment_sounds(
+        sound, torch.tensor([50, 50]), SoundAugmentConfig(), rate_hz=RATE, generator=rng()
+    )
     assert torch.equal(made, sound)
     assert length.tolist() == [50, 50]
     left = gaps(torch.tensor([5, 9]), SoundAugmentConfig(), num_frames=9, num_bands=4, generator=rng())
     assert all(bool(one.all()) for one in left)
+    assert warps(3, SoundAugmentConfig(), generator=rng()) is None
 
 
 def test_cuts_take_from_both_ends_and_no_more_than_their_share():
     sound = torch.arange(1.0, 101.0).expand(300, 100)
     config = SoundAugmentConfig(cut_share=0.2)
-    made, length = augment_sounds(sound, torch.full((300,), 100), config, generator=rng())
+    made, length = augment_sounds(sound, torch.full((300,), 100), config, rate_hz=RATE, generator=rng())
     first, last = made[:, 0], made[torch.arange(300), length - 1]
     assert sorted(set(first.tolist())) == list(range(1, 22))
     assert sorted(set(last.tolist())) == list(range(80, 101))
     assert torch.equal(length, (last - first + 1).long())
     assert config.fastest == pytest.approx(1 / 0.6)
+
+
+def test_warps_are_even_over_their_range():
+    drawn = warps(4000, SoundAugmentConfig(warp=0.2), generator=rng())
+    assert 0.8 <= drawn.min() < 0.801
+    assert 1.199 < drawn.max() <= 1.2
+    assert drawn.std(correction=0) == pytest.approx(0.4 / math.sqrt(12), abs=0.005)
 
 
 def test_gaps_are_as_many_and_as_wide_as_was_asked():

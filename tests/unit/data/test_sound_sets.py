@@ -165,6 +165,7 @@ GOOD = {"a.wav": A, "a.txt": b"yes"}
         ({"a.wav": A, "transcripts.csv": b"file,words\n"}, "GR-SOUND-014", "transcripts.csv, line 1"),
         ({"a.wav": A, "transcripts.csv": b""}, "GR-SOUND-014", "transcripts.csv, line 1"),
         ({"a.wav": A, "transcripts.csv": b"path,text\na.wav\n"}, "GR-SOUND-015", "line 2"),
+        ({"a.wav": A, "transcripts.csv": b'path;text\na.wav;"yes,\nno"\n'}, "GR-SOUND-015", "line 2"),
         ({"a.wav": A, "transcripts.csv": b"path,text\na.wav,a\na.wav,b\n"}, "GR-SOUND-014", "line 3"),
         ({"a.wav": A, "transcripts.csv": b"path,text,split\na.wav,a,exam\n"}, "GR-SOUND-015", "line 2"),
         ({"wavs/1.wav": A, "metadata.csv": b"1|a|b|c\n"}, "GR-SOUND-015", "metadata.csv, line 1"),
@@ -223,3 +224,10 @@ def test_the_real_sentences(real_data):
     assert len(part) == 32
     assert len(part.sounds.values) / 22050 == pytest.approx(221.7, abs=0.1)
     assert part.texts[1] == "in being comparatively modern"
+
+
+def test_a_transcript_over_two_lines_is_not_cut_in_half(tmp_path):
+    table = b'path;text\na.wav;yes, no\nb.wav;"yes,\nno"\n'
+    found = read(tmp_path, {"transcripts.csv": table, "a.wav": A, "b.wav": B}, skip_bad=True)
+    assert found.splits["train"].texts == ["yes no"]
+    assert [fault.partition(":")[0].rpartition(" ")[2] for fault in found.skipped][:2] == ["3", "4"]

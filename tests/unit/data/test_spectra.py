@@ -18,6 +18,7 @@ from gradus.data.spectra import (
     mel_filters,
     mel_of_hz,
     over_utterances,
+    warped_hz,
 )
 
 RATE = 2000
@@ -152,6 +153,27 @@ def test_bands_that_hear_nothing_are_refused():
         Spectra(SpectraConfig(bands=200), rate_hz=8000)
     with pytest.raises(UsageError, match="GR-SOUND-022"):
         Spectra(SpectraConfig(form="mfcc", bands=6, coefficients=9), rate_hz=8000)
+
+
+def test_a_warp_moves_frequencies_in_two_lines():
+    """By the factor up to 0.8 of the top, or to what is warped there; then straight to the top."""
+    given = torch.tensor([0.0, 300.0, 600.0, 900.0, 1000.0]).double()
+    made = warped_hz(given, torch.tensor([0.8, 1.0, 1.25]).double(), top_hz=1000.0)
+    lower = [0, 240, 480, 640 + 360 * 0.5, 1000]  # bent at 800, which is heard at 640
+    higher = [0, 375, 750, 800 + 200 * (900 - 640) / 360, 1000]  # bent at 640, which is heard at 800
+    torch.testing.assert_close(made, torch.tensor([lower, given.tolist(), higher]).double())
+    assert bool((made.diff(dim=1) > 0).all())
+
+
+@pytest.mark.parametrize("warp", [0.8, 1.0, 1.2])
+def test_a_warped_tone_is_heard_where_its_frequency_went(warp):
+    spectra, time = Spectra(SpectraConfig(bands=20), rate_hz=8000), torch.arange(1600) / 8000
+    tones = torch.stack([torch.sin(2 * math.pi * hertz * time) for hertz in (1000, 1000 * warp)])
+    frames, _ = spectra(tones, torch.tensor([1600, 1600]), torch.tensor([warp, 1.0]))
+    assert frames[0, 10].argmax() == frames[1, 10].argmax()
+    plain, _ = spectra(tones, torch.tensor([1600, 1600]))
+    torch.testing.assert_close(plain[1], frames[1], atol=1e-4, rtol=1e-4)
+    assert torch.allclose(plain[0], frames[0], atol=0.1) == (warp == 1.0)
 
 
 def test_half_precision_does_not_reach_the_spectrum():

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradus.core.errors import InputError, UsageError
-from gradus.data.splits import folds, grouped, grouped_folds, ordered, stratified, whole_counts
+from gradus.data.splits import folds, grouped, grouped_folds, hold_out, ordered, stratified, whole_counts
 
 SHARES = st.lists(st.integers(1, 20), min_size=1, max_size=4).map(lambda w: [part / sum(w) for part in w])
 
@@ -184,3 +184,14 @@ def test_grouped_folds_cut_no_group(groups, count):
         assert not set(groups[train].tolist()) & set(groups[held_out].tolist())
     with pytest.raises(InputError, match=r"groups or more.*GR-DATA-082"):
         grouped_folds(groups, count=10, seed=1)
+
+
+def test_a_share_is_held_out_of_each_class_or_it_says_which_would_be_lost():
+    labels = torch.tensor([0] * 30 + [1] * 10)
+    kept, taken = hold_out(labels, share=0.2, name="test", classes=("cat", "dog"))
+    assert covers((kept, taken), 40)
+    assert labels[taken].bincount().tolist() == [6, 2]
+    with pytest.raises(UsageError, match="leaves none of class dog"):
+        hold_out(torch.tensor([0] * 30 + [1, 1]), share=0.96, name="test", classes=("cat", "dog"))
+    with pytest.raises(UsageError, match="at least one of the 32 items"):
+        hold_out(torch.tensor([0] * 30 + [1, 1]), share=0.01, name="validation", classes=("cat", "dog"))

@@ -205,3 +205,21 @@ def test_the_real_sets_have_their_sizes(real_data):
     found = gather(read_texts(path, fields), where=str(path))
     assert {split: len(part) for split, part in found.splits.items()} == {"train": 11712, "test": 2928}
     assert found.classes == ("negative", "neutral", "positive")
+
+
+def test_a_csv_may_be_separated_by_semicolons_and_its_ending_be_in_capitals(tmp_path):
+    path = written(tmp_path, "a.CSV", 'id;text;label\n1;"one, two;\nthree";good\n2;four;bad\n')
+    assert [(text.text, text.labels) for text in texts(path)] == [
+        ("one, two;\nthree", ("good",)),
+        ("four", ("bad",)),
+    ]
+    (tmp_path / "B.CSV.GZ").write_bytes(gzip.compress(path.read_bytes()))
+    assert len(texts(tmp_path / "B.CSV.GZ")) == 2
+
+
+def test_columns_in_other_capitals_are_named_in_the_remedy(tmp_path):
+    path = written(tmp_path, "a.csv", "Label,my text\na,b\n")
+    with pytest.raises(InputError, match=r"--data.text-column 'my text' --data.label-column Label\."):
+        texts(path, Fields(text="My Text"))
+    with pytest.raises(InputError, match=r"give --data.text-column and --data.label-column\."):
+        texts(path)

@@ -1,14 +1,19 @@
 """Words, pieces of words, and the vocabulary."""
 
 import json
+import os
+import subprocess
 import sys
+from collections import Counter
+from itertools import chain
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradus.core.errors import UsageError
 from gradus.data.tokenise import (
+    Cut,
     SubwordsConfig,
     Words,
     WordsConfig,
@@ -59,6 +64,18 @@ def test_unknown_words_and_empty_texts_have_a_number():
     assert PADDING == 0
 
 
+@settings(deadline=None)
+@given(st.lists(st.lists(st.sampled_from("abcdefg"), max_size=5), min_size=1, max_size=6), st.integers(1, 6))
+def test_texts_cut_together_have_the_numbers_that_they_have_alone(texts, most):
+    cut = Cut.of(texts)
+    assert [[cut.tokens[i] for i in row.tolist()] for row in cut.place] == texts
+    assert cut.counts() == Counter(chain.from_iterable(texts))
+    vocabulary = Vocabulary([*SPECIAL, "a", "c", "e"])
+    assert [row.tolist() for row in cut.encode(vocabulary)] == [vocabulary.encode(text) for text in texts]
+    short = [row.tolist() for row in cut.first(most).encode(vocabulary)]
+    assert short == [vocabulary.encode(text[:most]) for text in texts]
+
+
 def test_words_come_back_from_json():
     made = fit_tokeniser(["a good film", "a bad film"], WordsConfig(min_count=2))
     again = tokeniser_of(json.loads(json.dumps(made.to_json())))
@@ -80,6 +97,36 @@ def test_pieces_of_words_know_every_word(algorithm):
     assert again.encode("lowest newest") == numbers
     assert made.encode("") == [UNKNOWN]
     assert UNKNOWN in made.encode("北")
+
+
+AGAIN = """
+import sys
+from gradus.data.tokenise import SubwordsConfig, fit_tokeniser
+
+texts = [" ".join(f"{a}{b}{c}" for a in "bdfgk" for c in "lmnrst") for b in "aeiou"]
+print(fit_tokeniser(texts, SubwordsConfig(algorithm=sys.argv[1], size=90)).to_json()["tokenizer"])
+"""
+
+
+@pytest.mark.parametrize("algorithm", ["bpe", "wordpiece"])
+def test_the_same_texts_give_the_same_pieces_in_every_process(algorithm):
+    pytest.importorskip("tokenizers")
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", AGAIN, algorithm],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(found) == 1  # every pair is as frequent as many others
+
+
+def test_marks_of_letters_in_a_text_are_letters():
+    pytest.importorskip("tokenizers")
+    made = fit_tokeniser(["a bad ad", "dab"], SubwordsConfig(size=30))
+    assert made.tokens("bad</w>") == ["bad</w>", *["<unk>"] * 4]
 
 
 def test_the_library_that_is_missing_is_named(monkeypatch):

@@ -189,6 +189,28 @@ def test_each_evaluation_comes_when_it_was_asked_for(log: int, evaluate: int) ->
     assert set(steps_of(told, Measured)) >= lines
 
 
+def test_a_job_settles_on_the_weights_that_are_scored_before_they_are() -> None:
+    order: list[tuple[str, int, float]] = []
+
+    def noted(what: str, parts: Any, run: Run) -> None:
+        assert not torch.is_grad_enabled()
+        order.append((what, run.step, sum(p.sum().item() for p in parts.model.parameters())))
+
+    def evaluate(config: Any, parts: Any, run: Run, split: Any) -> dict[str, float]:
+        noted("evaluate", parts, run)
+        return {"mse": 1.0}
+
+    config = config_with(steps=6, evaluate_every=3)
+    config = replace(config, train=replace(config.train, optim=replace(config.train.optim, ema=0.9)))
+    job = replace(forecaster.JOB, evaluate=evaluate, settle=lambda c, parts, run: noted("settle", parts, run))
+    training, _ = new_training(job, config)
+    training.train()
+    assert [entry[:2] for entry in order] == [(w, s) for s in (3, 6) for w in ("settle", "evaluate")]
+    assert [entry[2] for entry in order[::2]] == [entry[2] for entry in order[1::2]]
+    training.finish()
+    assert order[-1][2] == order[-2][2] != sum(p.sum().item() for p in training.parts.model.parameters())
+
+
 def test_a_long_time_without_an_evaluation_is_saved_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,7 +20,6 @@ from gradus.data.rows import table_of
 from gradus.engine import contract, folder
 from gradus.engine.loop import measure
 from gradus.engine.probes import Scratch
-from gradus.jobs import TABLE
 from gradus.jobs.anomaly import JOB
 from gradus.jobs.anomaly.config import Config
 from gradus.jobs.anomaly.data import DataConfig, load
@@ -29,7 +28,7 @@ from gradus.jobs.anomaly.drift import Profile
 from gradus.jobs.anomaly.examine import examine
 from gradus.jobs.anomaly.formats import KDD_COLUMNS, KDD_FAMILIES, family_of, recognise
 from gradus.jobs.anomaly.inputs import RowReader
-from gradus.jobs.anomaly.job import calibrate, loss, scores_of
+from gradus.jobs.anomaly.job import loss, scores_of, settle
 from gradus.jobs.anomaly.prepare import NORMAL, PLANTED
 from gradus.jobs.anomaly.recipes import RECIPES
 from gradus.models.autoencoder import AutoencoderConfig
@@ -223,13 +222,13 @@ def test_rows_with_missing_numbers_are_refused_left_out_or_marked(tmp_path):
     with pytest.raises(InputError, match=r"t\.csv, line 62.*'size'.*an empty cell"):
         load(config, window=1)
     left_out = load(replace(config, skip_bad=True), window=1)
-    assert [fault.partition(":")[0] for fault in left_out.skipped] == [
+    assert [fault.where for fault in left_out.faults] == [
         f"{tmp_path / 't.csv'}, line {line}, column 'size'" for line in (62, 63)
     ]
     assert sum(len(part.row) for part in left_out.splits.values()) == 60
     marked = load(replace(config, missing="mark"), window=1)
     assert sum(len(part.row) for part in marked.splits.values()) == 62
-    assert marked.skipped == ()
+    assert marked.faults == ()
 
 
 def test_columns_that_name_rows_are_left_out_and_told(tmp_path):
@@ -279,6 +278,7 @@ def test_every_model_learns_is_calibrated_and_is_scored(model):
         made.step()
         losses.append(made.run.drain()["loss"])
     assert np.mean(losses[-5:]) < np.mean(losses[:5])
+    settle(made.config, made.parts, made.run)
     scores = measure(JOB, made.config, made.parts, made.run, split="validation")
     assert 0 < scores["false_alarm_rate"] <= 0.05
     assert 0.3 <= scores["auroc"] <= 1
@@ -290,7 +290,7 @@ def test_every_model_learns_is_calibrated_and_is_scored(model):
 def test_the_threshold_lets_through_its_share_of_normal_rows_held_out():
     for rate in (0.0, 0.02, 0.3):
         made = scratch(smoke(false_alarm_rate=rate))
-        calibrate(made.config, made.parts)
+        settle(made.config, made.parts, made.run)
         held = made.parts.rows.part("validation")
         normal = scores_of(made.parts, "validation")[~held.anomalous]
         above = (normal > made.parts.detector.threshold).double().mean().item()
@@ -331,7 +331,7 @@ def test_deep_svdd_blames_the_column_that_moved():
 
 def test_two_nets_share_the_score_by_what_is_usual():
     made = scratch(smoke(one_class=0.25))
-    calibrate(made.config, made.parts)
+    settle(made.config, made.parts, made.run)
     detector, rows = made.parts.detector.requires_grad_(False), made.parts.rows
     items = rows.items("train", rows.part("train").ends)
     first, second = detector.each(items)
@@ -386,15 +386,8 @@ def test_denoising_shows_other_rows_and_compares_with_the_sound_ones():
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     place = tmp_path_factory.mktemp("anomaly") / "run"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(TABLE, "anomaly", "gradus.jobs.anomaly")
-        assert main(["train", "anomaly/smoke", "--out", str(place)]) == 0
+    assert main(["train", "anomaly/smoke", "--out", str(place)]) == 0
     return place
-
-
-@pytest.fixture
-def known(monkeypatch):
-    monkeypatch.setitem(TABLE, "anomaly", "gradus.jobs.anomaly")
 
 
 def test_the_smoke_recipe_beats_its_baseline(trained):
@@ -406,7 +399,7 @@ def test_the_smoke_recipe_beats_its_baseline(trained):
     assert [t for t in ("Scores", "Ranking", "Recall by label", "Drift") if t not in report] == []
 
 
-def test_predict_answers_rows_as_the_evaluation_scored_them(trained, known, tmp_path, capsys):
+def test_predict_answers_rows_as_the_evaluation_scored_them(trained, tmp_path, capsys):
     opened = folder.open_run(JOB, trained)
     part = opened.parts.rows.part("test")
     table = part.table
@@ -437,7 +430,7 @@ def test_misnamed_rows_are_blamed_on_their_category(trained):
     assert np.mean([reason in ("protocol", "state") for reason in reasons]) > 0.8
 
 
-def test_a_stream_tells_its_alarms_and_its_bad_rows(trained, known, tmp_path, capsys, monkeypatch):
+def test_a_stream_tells_its_alarms_and_its_bad_rows(trained, tmp_path, capsys, monkeypatch):
     table = folder.open_run(JOB, trained).parts.rows.part("test").table
     rows = [",".join(row) for row in table.cells.rows()]
     normal, odd = ([row for row in rows if name in row][:30] for name in ("normal", "misnamed"))
@@ -454,6 +447,26 @@ def test_a_stream_tells_its_alarms_and_its_bad_rows(trained, known, tmp_path, ca
     assert "line 31" in said.err
 
 
+def test_predict_says_when_rows_are_not_like_those_of_training(trained, tmp_path, capsys):
+    part = folder.open_run(JOB, trained).parts.rows.part("train")
+    names = part.table.columns
+    number = part.table.columns.index("bytes") if "bytes" in names else 0
+    rows = [list(row) for row in part.table.cells.rows()][:400]
+    (tmp_path / "same.csv").write_text("\n".join(",".join(row) for row in [names, *rows]))
+    for row in rows:
+        row[number] = str(float(row[number]) * 50 + 1e4)
+    (tmp_path / "moved.csv").write_text("\n".join(",".join(row) for row in [names, *rows]))
+    (tmp_path / "few.csv").write_text("\n".join(",".join(row) for row in [names, *rows[:50]]))
+    said = {}
+    for name in ("same", "moved", "few"):
+        capsys.readouterr()
+        assert main(["predict", str(trained), str(tmp_path / f"{name}.csv")]) == 0
+        said[name] = capsys.readouterr().err
+    assert said["same"] == said["few"] == ""
+    assert "of these 400 rows are far from those of training" in said["moved"]
+    assert names[number] in said["moved"]
+
+
 def test_predict_needs_no_data(trained, monkeypatch):
     monkeypatch.setattr("gradus.jobs.anomaly.data._load", None)
     opened = folder.open_run(JOB, trained)
@@ -465,7 +478,7 @@ def test_a_saved_threshold_is_that_of_the_weights(trained):
     opened = folder.open_run(JOB, trained)
     kept = opened.parts.detector.threshold.item()
     assert kept > 0
-    calibrate(opened.config, opened.parts)
+    settle(opened.config, opened.parts, opened.run)
     assert opened.parts.detector.threshold.item() == pytest.approx(kept, rel=1e-5)
 
 
@@ -541,6 +554,8 @@ def test_a_header_may_have_its_columns_in_any_order():
         ([], []),
         (["size,other", "1,2"], [("t, line 1", "GR-ROWS-009")]),
         (["size,size", "1,2"], [("t, line 1", "GR-ROWS-003")]),
+        (["0,a", '0,"b', '0",b', "0,c"], [("t, line 1", 0.0), ("t, line 2", "GR-ROWS-005"),
+                                          ("t, line 3", "GR-ROWS-005"), ("t, line 4", 0.0)]),
         (["0,a", '0,"b', "x,b", "0,c"], [("t, line 1", 0.0), ("t, line 2", "GR-ROWS-005"),
                                          ("t, line 3", "GR-ROWS-007"), ("t, line 4", 0.0)]),
     ],
@@ -581,12 +596,41 @@ def test_drift_is_the_index_worked_out_by_hand():
 def test_examine_tells_what_would_be_trained_on(tmp_path):
     rows = [*flows(60), "61,,a,Normal", "62,1,a"]
     write_rows(tmp_path / "t.csv", rows)
-    panels = {panel.title: panel for panel in examine(str(tmp_path / "t.csv"))}
+    panels = {panel.title: panel for panel in examine(Config(data=DataConfig(path=str(tmp_path / "t.csv"))))}
     assert panels["Rows"].sentence == "60 rows, labels of anomalies: 1."
     assert [row[0] for row in panels["Rows"].rows] == ["normal", "dos"]
     assert panels["Columns"].sentence == "3 columns become 5 features."
     assert "2 rows cannot be read" in panels["Broken rows"].sentence
     assert "mark loses 1" in panels["Broken rows"].sentence
+    assert [row[0] for row in panels["Broken rows"].rows] == ["line 63", "line 62, column 'size'"]
+    assert [row[0] for row in panels["Columns to think about"].rows] == ["time"]
+
+
+def test_examine_reads_the_columns_of_the_settings(tmp_path):
+    config = write_rows(tmp_path / "t.csv", flows(60), header="when,size,kind,verdict")
+    plain = {panel.title: panel for panel in examine(Config(data=config))}
+    assert "--data.label names" in plain["Rows"].sentence
+    assert ("verdict", "labels: --data.label verdict takes them for what each row is") in list(
+        plain["Columns to think about"].rows
+    )
+    set_up = replace(config, label="verdict", time="when", leave_out=("size",))
+    panels = {panel.title: panel for panel in examine(Config(data=set_up))}
+    assert panels["Rows"].sentence == "60 rows, labels of anomalies: 1."
+    assert [row[0] for row in panels["Columns"].rows] == ["kind"]
+    assert panels["Columns to think about"].sentence == "None."
+
+
+def test_examine_tells_all_even_where_nothing_can_be_trained(tmp_path):
+    rows = [f"{i};1,5;01.02.2026;{i % 2}" for i in range(8)]
+    (tmp_path / "t.csv").write_text("\n".join(["n;size;day;label", *rows, "8;1"]) + "\n")
+    panels = {panel.title: panel for panel in examine(Config(data=DataConfig(path=str(tmp_path / "t.csv"))))}
+    assert "GR-ROWS-010" in panels["Rows"].sentence
+    assert sorted(panels["Rows"].rows) == [("0", 4), ("1", 4)]
+    assert panels["Broken rows"].rows == [("line 10", "4 cells, one for each column", "2")]
+    hints = dict(panels["Columns to think about"].rows)
+    assert "decimal comma" in hints["size"]
+    assert "dates" in hints["day"]
+    assert "--data.leave-out n" in hints["n"]
 
 
 def test_the_job_holds_its_contract():

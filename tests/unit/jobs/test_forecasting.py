@@ -11,17 +11,20 @@ import torch
 
 from gradus.core.configs import check, from_json, to_json
 from gradus.core.errors import GradusError
+from gradus.data.mending import Mending
 from gradus.engine import contract, folder
-from gradus.engine.loop import measure
+from gradus.engine.loop import measure, scoring
 from gradus.engine.probes import Scratch
+from gradus.engine.settings import OptimConfig
 from gradus.jobs.forecasting import JOB
 from gradus.jobs.forecasting.baseline import baseline_of, naive_scores, verdict
 from gradus.jobs.forecasting.config import Config
-from gradus.jobs.forecasting.data import DataConfig, load
+from gradus.jobs.forecasting.data import DataConfig
 from gradus.jobs.forecasting.examine import examine
-from gradus.jobs.forecasting.job import inputs_of, loss, score_of
+from gradus.jobs.forecasting.inputs import load
+from gradus.jobs.forecasting.job import loss, score_of, settle
 from gradus.jobs.forecasting.recipes import RECIPES
-from gradus.jobs.forecasting.splits import SeriesSplits
+from gradus.jobs.forecasting.splits import SeriesSplits, inputs_of
 from gradus.jobs.forecasting.survey import survey
 from gradus.layers.heads import GaussianConfig, PointConfig, QuantilesConfig
 from gradus.metrics.diebold_mariano import Comparison
@@ -241,6 +244,44 @@ def test_indicators_are_inputs_and_cost_rows_at_the_beginning(tmp_path):
     assert torch.equal(batch["future"], other["future"])
 
 
+def test_indicators_read_columns_beside_the_price(tmp_path):
+    price = np.exp(np.random.default_rng(0).normal(0, 0.02, ROWS).cumsum()) * 40
+    path = prices(tmp_path, price=price, high=price * 1.02, low=price * 0.99)
+    given = {"indicators": ("atr_3", "stochastic_3", "obv_3"), "high": "high", "low": "low"}
+    config = mine(path, volume="volume", **given)
+    about = survey(config)
+    names = ["price", "price atr_3", "price stochastic_3.1", "price stochastic_3.2", "price obv_3"]
+    assert about["inputs"] == names
+    assert survey(mine(path, targets=(), past=("holiday",), volume="volume", **given))["targets"] == ["price"]
+    made = scratch(smoke(data=config, train=replace(smoke().train, batch=8)))
+    last = made.parts.series.batch(made.parts.series.starts("test")[-1:])
+    polars.read_csv(path)[-60:-3].write_csv(tmp_path / "history.csv")
+    read = JOB.deploy(made.config, made.parts).read(tmp_path / "history.csv")["past"]
+    others = [0, 2, 3, 4]  # Wilder's mean has a long memory
+    torch.testing.assert_close(read[:, :, others], last["past"][:, :, others], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"indicators": ("atr",), "high": "high"}, r"--data\.low.*GR-SERIES-021"),
+        ({"volume": "volume"}, r"--data\.volume volume.*GR-SERIES-021"),
+        (
+            {"indicators": ("obv",), "volume": "volume", "targets": ("price", "high")},
+            r"one target.*GR-SERIES-021",
+        ),
+        ({"indicators": ("obv",), "volume": "traded"}, "GR-SERIES-001"),
+        ({"indicators": ("obv",), "volume": "fall"}, r"step 2.*a volume of 0 or more.*GR-SERIES-022"),
+        ({"indicators": ("atr",), "high": "high", "low": "high"}, r"step 1.*a low.*GR-SERIES-022"),
+    ],
+)
+def test_columns_beside_the_price_that_do_not_fit(tmp_path, changes, code):
+    price = np.linspace(40, 50, ROWS)
+    path = prices(tmp_path, price=price, high=price + 1, fall=1.0 - np.arange(ROWS) * 2)
+    with pytest.raises(GradusError, match=code):
+        survey(mine(path, **changes))
+
+
 def test_calendar_features_are_known_ahead(tmp_path):
     series = splits_of(mine(prices(tmp_path), calendar=("weekday",)))
     batch = series.batch(series.starts("test")[:1])
@@ -277,8 +318,108 @@ def test_every_model_learns_under_every_head(model, head):
         losses.append(made.run.drain()["loss"])
     assert losses[-1] < losses[0]
     scores = measure(JOB, made.config, made.parts, made.run, split="test")
-    assert ("coverage" in scores) == (not isinstance(head, PointConfig))
+    assert {"coverage", "width"} <= set(scores)
     assert np.isfinite(list(scores.values())).all()
+
+
+def test_a_decoder_is_told_the_truth_less_and_less():
+    model = SeriesSeq2seqConfig(width=4, teacher=0.8, teacher_until=0.5)
+    made = scratch(smoke(model=model, train=replace(smoke().train, steps=20, batch=64)))
+    shares = []
+    for step in range(12):
+        made.run.step = step
+        batch = next(made.batches)
+        shares.append(batch["forced"].double().mean().item() if "forced" in batch else None)
+    assert shares[0] == pytest.approx(0.8, abs=0.05)
+    assert shares[5] == pytest.approx(0.4, abs=0.06)
+    assert shares[10:] == [None, None]
+    assert "forced" not in next(scratch(smoke(model=SeriesSeq2seqConfig(width=4))).batches)
+
+
+def test_what_is_forced_is_the_truth_on_the_scale_of_the_window():
+    model = SeriesSeq2seqConfig(width=4, teacher=1.0, teacher_until=1.0)
+    made = scratch(smoke(model=model, instance="deviation"))
+    batch = next(made.batches)
+    assert bool(batch["forced"].all())
+    target = made.parts.model.scaled(batch["past"], batch["future"])
+    seen = []
+    made.parts.model.nets[0].register_forward_hook(
+        lambda _, a, given, out: seen.append(given), with_kwargs=True
+    )
+    made.parts.model.each(*inputs_of(batch), target=target, forced=batch["forced"])
+    past = made.parts.model._inputs(batch["past"])
+    own = (target - past.mean(1, keepdim=True)) / (past.var(1, keepdim=True, correction=0) + 1e-4).sqrt()
+    torch.testing.assert_close(seen[0]["taught"].truth, own, rtol=1e-4, atol=1e-5)
+
+
+def test_a_forced_decoder_and_its_band_resume_exactly():
+    model = SeriesSeq2seqConfig(width=4, teacher=0.8, teacher_until=1.0)
+    recipe = lambda: replace(RECIPES["smoke"](), config=smoke(model=model))  # noqa: E731
+    subject = contract.subject_of(replace(JOB, recipes={"smoke": recipe}))
+    assert "tensors" in contract.resumes_exactly(subject)
+
+
+# -- bands -----------------------------------------------------------------------------------------------
+
+
+def settled(made: Scratch) -> None:
+    """As the loop does before an evaluation."""
+    with scoring(made.parts, made.run, "settle"):
+        settle(made.config, made.parts, made.run)
+
+
+def test_a_band_is_measured_on_validation_with_the_weights_that_are_kept():
+    """Those are averaged, and nothing is dropped out."""
+    model = SeriesRecurrentConfig(width=8, dropout=0.5)
+    train = replace(smoke().train, steps=20, optim=OptimConfig(ema=0.9))
+    made = scratch(smoke(model=model, instance="deviation", train=train))
+    for _ in range(4):
+        made.step()
+    parts = made.parts
+    settled(made)
+    batch = parts.series.batch(parts.series.starts("validation"))
+    with torch.no_grad(), parts.optim.averaged():
+        said = parts.model(*inputs_of(batch))
+    spread = parts.model._inputs(batch["past"]).var(1, keepdim=True, correction=0).add(1e-4).sqrt()
+    errors = (said["forecast"] - batch["future"]) / (spread * parts.model._std)
+    rank = int(np.ceil((len(errors) + 1) * 0.8))
+    torch.testing.assert_close(
+        parts.model.margin, errors.abs().sort(dim=0).values[rank - 1], rtol=1e-3, atol=1e-4
+    )
+    half = (said["quantiles"][..., 1] - said["quantiles"][..., 0]) / 2
+    torch.testing.assert_close(half, parts.model.margin * spread * parts.model._std, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(said["quantiles"].mean(dim=3), said["forecast"], rtol=1e-3, atol=1e-4)
+    assert measure(JOB, made.config, parts, made.run, split="validation")["coverage"] == pytest.approx(
+        0.8, abs=0.01
+    )
+
+
+def test_a_band_holds_what_was_asked_where_years_are_alike():
+    made = scratch(smoke(head=PointConfig(coverage=0.9), train=replace(smoke().train, steps=60)))
+    for _ in range(60):
+        made.step()
+    settled(made)
+    scores = measure(JOB, made.config, made.parts, made.run, split="test")
+    assert scores["coverage"] == pytest.approx(0.9, abs=0.05)
+    assert made.parts.model.levels == pytest.approx((0.05, 0.95))
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"data": replace(smoke().data, validation=0.0)}, "needs 4 validation windows, and there are 0"),
+        ({"head": PointConfig(coverage=0.0)}, "none was asked"),
+        ({"head": QuantilesConfig()}, "its own doubts"),
+    ],
+)
+def test_no_band_has_its_reason_in_the_plan(changes, why):
+    made = scratch(smoke(**changes))
+    made.step()
+    decision = made.run.plan.decisions["band"]
+    assert decision["value"] == 0
+    assert why in decision["reason"]
+    quantiles = isinstance(made.config.head, QuantilesConfig)
+    assert ("coverage" in measure(JOB, made.config, made.parts, made.run, split="test")) == quantiles
 
 
 @pytest.mark.parametrize("instance", ["last", "mean", "deviation"])
@@ -494,25 +635,62 @@ def test_examine_names_what_is_wrong(tmp_path):
     rows[60] = rows[59]
     del rows[100:103]
     (tmp_path / "odd.csv").write_text("\n".join(rows) + "\n")
-    panels = {panel.title: panel for panel in examine(str(tmp_path / "odd.csv"))}
+    panels = looked_at(tmp_path / "odd.csv")
     assert panels["Times that go back"].rows == [(52,)]
     assert panels["Times that are there twice"].rows == [(61,)]
     assert "4 steps of 1 day are missing" in panels["Gaps"].sentence  # three rows, and the one overwritten
     assert panels["Irregular steps"].sentence == "None."
-    assert "constant" in panels["Values"].sentence
-    assert panels["Values"].rows == [(31, "price")]
+    assert panels["Constant columns"].sentence.startswith(
+        "constant: cannot be forecast; --data.targets price"
+    )
+    assert panels["Missing values"].rows == [(31, "price")]
     assert "season 7" in panels["Series"].sentence
     frame.with_columns(shop=polars.lit("x"), price=polars.col("price").cast(polars.String)).with_row_index(
         "n"
     ).with_columns(
         polars.when(polars.col("n") == 5).then(polars.lit("dear")).otherwise("price").alias("price")
     ).drop("n").write_csv(tmp_path / "texts.csv")
-    notes = {panel.title: panel.sentence for panel in examine(str(tmp_path / "texts.csv"))}["Notes"]
-    assert "1 rows with a bad cell are left out, row 7 first" in notes
-    assert "Columns of text: shop" in notes
-    sound = {panel.title: panel.sentence for panel in examine(prices(tmp_path))}
-    assert sound["Values"] == "No constant column and no missing value."
-    assert sound["Gaps"] == sound["Times that go back"] == "None."
+    panels = looked_at(tmp_path / "texts.csv")
+    assert panels["Bad cells"].rows == [("line 7, column price", "a finite number", "'dear'")]
+    assert "shop holds names: --data.series shop" in panels["Notes"].sentence
+    sound = {title: panel.sentence for title, panel in looked_at(prices(tmp_path)).items()}
+    assert {sound[title] for title in ("Missing values", "Constant columns", "Gaps", "Bad cells")} == {
+        "None."
+    }
+
+
+def looked_at(path, **changes):
+    return {panel.title: panel for panel in examine(Config(data=DataConfig(path=str(path), **changes)))}
+
+
+def test_examine_reads_every_series_and_the_treatments_of_the_settings(tmp_path):
+    frame = polars.read_csv(prices(tmp_path, shop=np.repeat(["a", "b"], [ROWS - 50, 50])))
+    frame.filter(~polars.int_range(polars.len()).is_in([30, ROWS - 20])).write_csv(tmp_path / "shops.csv")
+    plain = looked_at(tmp_path / "shops.csv")
+    assert plain["Series"].sentence.startswith("1, ")
+    panels = looked_at(tmp_path / "shops.csv", series="shop", mend=Mending(gaps="hold"))
+    assert [row[:2] for row in panels["Series"].rows] == [("a", ROWS - 51), ("b", 49)]
+    assert panels["Gaps"].columns == ("line", "series")
+    assert panels["Gaps"].rows == [(32, "a"), (ROWS - 19, "b")]
+    assert panels["Gaps"].sentence.endswith(
+        "treated by 2 steps of 1 day are missing before them; --data.mend.gaps hold."
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "said"),
+    [
+        ("ts", np.arange(ROWS) * 3600 + 1_700_000_000, "--data.time ts takes it for the times"),
+        ("time", np.arange(ROWS) * 3600 + 1_700_000_000, "--data.time-format %s reads them"),
+        ("when", [f"{1 + i % 28:02d}.{1 + i // 28 % 12:02d}.{2000 + i // 336}" for i in range(ROWS)],
+         '--data.time when --data.time-format "%d.%m.%Y" reads'),
+        ("cost", [f"{i},5" for i in range(ROWS)], "cost holds numbers with a decimal comma"),
+    ],
+)  # fmt: skip
+def test_examine_knows_times_and_numbers_in_other_clothes(tmp_path, name, column, said):
+    frame = polars.read_csv(prices(tmp_path)).drop("date").with_columns(polars.Series(name, column))
+    frame.write_csv(tmp_path / "odd.csv")
+    assert said in looked_at(tmp_path / "odd.csv")["Notes"].sentence
 
 
 def test_a_constant_target_is_refused_and_a_short_history(tmp_path):

@@ -19,6 +19,7 @@ from gradus.jobs.image_classification import JOB
 from gradus.jobs.image_classification.baseline import pixels
 from gradus.jobs.image_classification.config import Config
 from gradus.jobs.image_classification.data import DataConfig, load, read_input
+from gradus.jobs.image_classification.job import loss
 from gradus.jobs.image_classification.recipes import RECIPES
 from gradus.models.capsnet import CapsnetConfig
 from gradus.models.convnet import ConvnetConfig
@@ -150,12 +151,30 @@ def test_losses_learn(imbalance):
 def test_a_committee_costs_the_mean_of_its_members():
     made = scratch(smoke(members=3))
     batch = next(made.batches)
-    from gradus.jobs.image_classification.job import loss
-
     together = loss(made.config, made.parts, batch)
     logits = made.parts.model.each(batch["image"])
     alone = [torch.nn.functional.cross_entropy(one, batch["label"], reduction="sum") for one in logits]
     torch.testing.assert_close(together.total, torch.stack(alone).mean())
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_each_member_of_a_committee_learns_from_changes_of_its_own(mixed):
+    augment = replace(smoke().augment, mixup_alpha=0.4 if mixed else 0.0)
+    made = scratch(smoke(members=2, augment=augment))
+    batch = next(made.batches)
+    size = len(batch["label"])
+    assert batch["image"].shape[:2] == (size, 2)
+    assert not torch.equal(batch["image"][:, 0], batch["image"][:, 1])
+    logits = made.parts.model.each(batch["image"])
+    alone = []
+    for member in range(2):
+        target = batch["target"][:, member] if mixed else batch["label"]
+        torch.testing.assert_close(
+            logits[member],
+            made.parts.model.net.members[member](made.parts.model.normalise(batch["image"][:, member])),
+        )
+        alone.append(torch.nn.functional.cross_entropy(logits[member], target, reduction="sum"))
+    torch.testing.assert_close(loss(made.config, made.parts, batch).total, torch.stack(alone).mean())
 
 
 def test_public_weights_start_frozen_and_thaw(tmp_path):

@@ -17,10 +17,10 @@ from gradus.data.tokenise import SubwordsConfig
 from gradus.data.word_vectors import write_vectors
 from gradus.engine import contract, folder
 from gradus.engine.probes import Scratch
-from gradus.jobs import TABLE
 from gradus.jobs.sentiment import JOB
 from gradus.jobs.sentiment.answer import drivers
 from gradus.jobs.sentiment.config import BagAndCnnConfig, Config, VectorsConfig
+from gradus.jobs.sentiment.corpus import CorpusConfig
 from gradus.jobs.sentiment.data import DataConfig, load
 from gradus.jobs.sentiment.examine import examine
 from gradus.jobs.sentiment.inputs import texts_in
@@ -28,6 +28,8 @@ from gradus.jobs.sentiment.job import loss, probabilities
 from gradus.jobs.sentiment.recipes import RECIPES
 from gradus.jobs.sentiment.scores import several
 from gradus.jobs.sentiment.sentences import GOOD, sentences
+from gradus.jobs.sentiment.translations import translated
+from gradus.jobs.sentiment.word_vectors import WordVectorsConfig
 from gradus.models.text_bag import TextBagConfig
 from gradus.models.text_cnn import TextCnnConfig
 from gradus.models.text_recurrent import TextRecurrentConfig
@@ -105,7 +107,7 @@ def test_what_is_empty_after_cleaning_is_counted_and_read_as_unknown(tmp_path):
     made = scratch(replace(config, data=data, train=replace(config.train, batch=4)))
     decisions = made.run.plan.decisions
     assert sum(decisions["data"]["value"]["empty_after_cleaning"].values()) == 2
-    assert made.parts.splits.encode("...") == [1]
+    assert made.parts.splits.reader.inputs("...")["word"].tolist() == [[1]]
     assert np.isfinite(JOB.evaluate(made.config, made.parts, made.run, "test")["accuracy"])
 
 
@@ -113,7 +115,8 @@ def test_what_is_empty_after_cleaning_is_counted_and_read_as_unknown(tmp_path):
 
 MODELS = [
     TextBagConfig(longest=3, ratio_smoothing=1.0, dropout=0.2),
-    TextBagConfig(buckets=100, width=8),
+    TextBagConfig(buckets=100, width=8, letters=5),
+    TextBagConfig(ratio_smoothing=1.0, letters=5),
     TextCnnConfig(width=8, channels=8),
     TextRecurrentConfig(width=8, hidden_width=8),
     TextTransformerConfig(width=16, num_heads=2),
@@ -158,7 +161,26 @@ def test_probabilities_come_in_the_order_of_the_texts():
         torch.testing.assert_close(found[0][place], alone[0])
 
 
-@pytest.mark.parametrize("imbalance", ["none", "weights", "inverse", "focal"])
+@pytest.mark.parametrize(
+    ("counts", "remedy"), [((12, 11), "none"), ((40, 10), "weights"), ((250, 8), "sampling")]
+)
+def test_imbalance_is_measured_and_remedied(tmp_path, counts, remedy):
+    rows = [f"w{i} v{i % 7},{name}" for name, count in zip("ab", counts, strict=True) for i in range(count)]
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join(["text,label", *rows]) + "\n")
+    config = smoke()
+    config = replace(
+        config, data=DataConfig(path=str(path), repeated="keep"), train=replace(config.train, batch=8)
+    )
+    made = scratch(config)
+    assert made.run.plan.decisions["imbalance"]["value"] == remedy
+    assert (made.parts.class_weights is not None) == (remedy == "weights")
+    rare = sum(next(made.batches)["label"].sum().item() for _ in range(40)) / (40 * 8)
+    assert rare > 0.35 if remedy == "sampling" else rare < 0.6
+    made.step()
+
+
+@pytest.mark.parametrize("imbalance", ["none", "weights", "inverse", "sampling", "focal"])
 def test_losses_are_finite_whatever_is_done_about_imbalance(imbalance):
     made = scratch(smoke(imbalance=imbalance))
     cost = loss(made.config, made.parts, next(made.batches))
@@ -228,7 +250,7 @@ def test_word_vectors_are_placed_and_kept(vectors):
     decided = made.run.plan.decisions["vectors"]["value"]
     assert (decided["found"], decided["repeated"]) == (4, 0)
     made.step()
-    place = made.parts.tokeniser.vocabulary.number["good"]
+    place = made.parts.splits.reader.tokeniser.vocabulary.number["good"]
     for member in made.parts.model.members:
         torch.testing.assert_close(member.embedding.weight[place], rows[0], rtol=1e-4, atol=1e-5)
 
@@ -248,16 +270,55 @@ def test_neighbours_among_the_vectors_are_synonyms(vectors):
     made.step()
 
 
+# -- translations ----------------------------------------------------------------------------------------
+
+TRANSLATED = TextAugmentConfig(translate_there="there", translate_back="back")
+
+
+def test_texts_are_translated_once_and_learnt_beside_the_others(monkeypatch):
+    calls = []
+
+    def made_up(folder, *, device):
+        calls.append(folder.name)
+        return lambda texts: [text.replace("good", "lovely") for text in texts]
+
+    monkeypatch.setattr("gradus.jobs.sentiment.translations.translator", made_up)
+    translated.cache_clear()
+    made = scratch(smoke(augment=TRANSLATED))
+    scratch(smoke(augment=TRANSLATED))
+    assert calls == ["there", "back"]
+    about = made.run.plan.decisions["translations"]["value"]
+    train = made.parts.splits.texts("train")
+    assert about["translated"] + about["unchanged"] + about["as_in_another_split"] == len(train)
+    changed = sum("good" in text for text in train.texts)
+    assert 0 < about["translated"] <= changed
+    learnt, word = made.parts.splits.columns("learnt"), made.parts.splits.columns("train")["word"]
+    assert len(learnt["label"]) == len(learnt["word"]) == len(train) + about["translated"]
+    assert len(word) == len(train)
+    seen = [next(made.batches)["word"] for _ in range(12)]
+    lovely = made.parts.splits.reader.tokeniser.vocabulary.number["lovely"]
+    assert any((batch == lovely).any() for batch in seen)
+    translated.cache_clear()
+    monkeypatch.setattr(
+        "gradus.jobs.sentiment.translations.translator", None
+    )  # a run that knows them needs no model
+    again = Scratch(JOB, made.config, CPU, plan=made.run.plan)
+    assert torch.equal(next(again.batches)["word"], seen[0])
+
+
+def test_one_way_is_not_enough():
+    with pytest.raises(UsageError, match=r"--augment\.translate_back"):
+        scratch(smoke(augment=replace(TRANSLATED, translate_back=None)))
+
+
 # -- answers ---------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     place = tmp_path_factory.mktemp("sentiment") / "run"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(TABLE, "sentiment", "gradus.jobs.sentiment")
-        assert main(["train", "sentiment/smoke", "--out", str(place)]) == 0
-        yield place
+    assert main(["train", "sentiment/smoke", "--out", str(place)]) == 0
+    return place
 
 
 def test_the_smoke_recipe_beats_its_baseline(trained):
@@ -316,33 +377,70 @@ def test_lines_that_hold_no_text_are_named(name, lines, code):
     assert fault.where.startswith(f"{name}, line")
 
 
-def test_what_drives_a_bag_adds_up_and_what_drives_a_network_is_what_goes():
-    made = scratch(smoke(model=TextBagConfig()))
+def test_a_bag_that_knows_pieces_of_words_answers_as_it_was_scored():
+    bag = TextBagConfig(letters=4, even=True)
+    made = scratch(smoke(model=BagAndCnnConfig(bag=bag, cnn=TextCnnConfig(width=8, channels=8))))
     for _ in range(5):
         made.step()
-    numbers = made.parts.splits.encode("the story was good")
-    word = torch.tensor([numbers])
-    logits = made.parts.model.each(word, torch.ones_like(word, dtype=torch.bool))[0, 0]
-    bias = made.parts.model.members[0].bias
-    difference = ((logits - bias)[1] - (logits - bias)[0]).item()
-    assert sum(drivers(made.parts.model, numbers, place=1)) == pytest.approx(difference, rel=1e-4)
-    made = scratch(smoke())
-    made.step()
-    weights = drivers(made.parts.model, numbers, place=0)
-    shorter = torch.tensor([numbers[1:]])
-    gone = made.parts.model(word, torch.ones_like(word, dtype=torch.bool))[0, 0]
-    left = made.parts.model(shorter, torch.ones_like(shorter, dtype=torch.bool))[0, 0]
-    assert weights[0] == pytest.approx((gone - left).item(), abs=1e-6)
+    chances, _ = probabilities(made.parts, "validation")
+    deployed = JOB.deploy(made.config, made.parts)
+    assert set(deployed.example) == set(deployed.axes) == {"word", "mask", "piece"}
+    assert deployed.module(*deployed.example.values()).shape == (2, 2)
+    for place, text in enumerate(made.parts.splits.texts("validation").texts[:5]):
+        output = deployed.module(**deployed.read(text))
+        torch.testing.assert_close(output[0], chances[place])
+        assert len(deployed.answer({"output": output}, text).words) == len(text.split())
+    assert len(deployed.answer({"output": deployed.module(**deployed.read(""))}, "").words) == 0
+
+
+@pytest.mark.parametrize("letters", [0, 4])
+def test_what_drives_a_bag_adds_up_and_what_drives_a_network_is_what_goes(letters):
+    text, shorter = "the storyline was good", "storyline was good"
+    bag = TextBagConfig(letters=letters, min_texts=1)
+    made = scratch(smoke(model=bag))
+    for _ in range(5):
+        made.step()
+    model, reader = made.parts.model, made.parts.splits.reader
+    logits = model.each(**reader.inputs(text))[0, 0] - model.members[0].bias
+    difference = (logits[1] - logits[0]).item()
+    weights = drivers(model, reader, text, place=1)
+    assert sum(weights) == pytest.approx(difference, rel=1e-4)
+    assert (weights[1] != 0) == (letters > 0)  # "storyline" is unknown, and spelt like "story"
+    made = scratch(smoke(model=BagAndCnnConfig(bag=bag, cnn=TextCnnConfig(width=8, channels=8))))
+    for _ in range(5):
+        made.step()
+    model, reader = made.parts.model, made.parts.splits.reader
+    gone = model(**reader.inputs(text))[0, 0] - model(**reader.inputs(shorter))[0, 0]
+    assert drivers(model, reader, text, place=0)[0] == pytest.approx(gone.item(), abs=1e-6)
 
 
 def test_examining_counts_classes_bad_lines_and_repeats(tmp_path):
     path = reviews(tmp_path)
-    path.write_text(path.read_text() + "twice,good\nTWICE ,bad\n,good\nfine,good,more\n")
-    panels = {panel.title: panel for panel in examine(str(path))}
-    assert panels["Texts"].sentence.startswith("27 in 2 classes")
-    assert panels["Bad lines"].rows == [(f"{path}, line 29",)]
-    assert panels["Empty texts"].sentence.startswith("1;")
+    path.write_text(path.read_text() + "twice,good\nTWICE ,bad\n,good\nfine,good,more\nlone,Good\n")
+    panels = {panel.title: panel for panel in examine(Config(data=DataConfig(path=str(path))))}
+    assert panels["Texts"].sentence.startswith("28 in 3 classes. They cannot be divided: class Good")
+    assert panels["Bad lines"].rows == [("line 29", "2 cells", "3")]
+    assert panels["Empty texts"].rows == [(f"{path}, line 28",)]
     assert panels["Repeated texts"].sentence.startswith("1, 1 of them with different labels")
+    assert panels["Small classes"].rows == [("Good", 1)]
+    assert panels["Spellings"].rows == [("Good | good",)]
+
+
+def test_examining_reads_the_columns_and_splits_of_the_settings(tmp_path):
+    rows = [f"number{i},{'mostly' if i % 2 else 'hardly'},{'train' if i < 18 else 'test'}" for i in range(24)]
+    (tmp_path / "t.tsv").write_text("\n".join(["says,mood,split", *rows, "x,never,test"]).replace(",", "\t"))
+    data = DataConfig(path=str(tmp_path / "t.tsv"), text_column="says", label_column="mood", validation=0)
+    panels = {panel.title: panel for panel in examine(Config(data=data))}
+    assert panels["Labels that training lacks"].rows == [(f"{tmp_path / 't.tsv'}, line 26", "never")]
+    assert panels["Texts"].columns == ("class", "train", "test")
+    assert ("mostly", 9, 3) in panels["Texts"].rows
+
+
+def test_examining_running_text_counts_its_words(tmp_path):
+    (tmp_path / "t.txt").write_text("one two two\n" * 60)
+    (panel,) = examine(WordVectorsConfig(data=CorpusConfig(path=str(tmp_path / "t.txt"), min_count=70)))
+    assert panel.sentence.startswith("60 sentences, 180 words, 2 different ones; 1 occur")
+    assert list(panel.rows) == [("two", 120), ("one", 60)]
 
 
 def test_the_job_holds_its_contract():

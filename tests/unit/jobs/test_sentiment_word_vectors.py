@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradus.core.errors import InputError
@@ -104,7 +104,7 @@ def test_a_run_is_scored_asked_and_started_from(config, sets, tmp_path):
     )
     started = replace(started, train=replace(started.train, batch=4))
     made = Scratch(JOB, started, torch.device("cpu"))
-    place = made.parts.tokeniser.vocabulary.number["king"]
+    place = made.parts.splits.reader.tokeniser.vocabulary.number["king"]
     learnt = opened.parts.model.inside.weight[opened.parts.vocabulary.number["king"]]
     torch.testing.assert_close(made.parts.model.members[0].embedding.weight[place], learnt)
 
@@ -134,6 +134,7 @@ def test_a_misshapen_analogy_is_named(tmp_path):
         read_analogies(tmp_path / "a.txt")
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 5), min_size=2, max_size=30), st.randoms())
 def test_rank_correlation_is_scipys(values, random):
     scipy = pytest.importorskip("scipy.stats")

@@ -12,6 +12,7 @@ from gradus.core.configs import check, from_json, to_json
 from gradus.core.errors import InputError, UsageError
 from gradus.data.characters import Spelling
 from gradus.data.ragged import Ragged
+from gradus.data.sound_augment import SoundAugmentConfig
 from gradus.data.sound_sets import Clips, SoundSet
 from gradus.data.spectra import Spectra, SpectraConfig
 from gradus.engine import contract, folder
@@ -210,14 +211,41 @@ def test_every_model_learns_and_is_scored(model):
 
 
 def test_a_batch_is_as_long_as_its_mask_says():
-    config = smoke(augment=replace(smoke().augment, speed=(0.9, 1.1), time_masks=1, noise_share=1.0))
+    changes = {"speed": (0.9, 1.1), "warp": 0.2, "time_masks": 1, "noise_share": 1.0}
+    config = smoke(augment=replace(smoke().augment, **changes))
     made = scratch(config)
     for _ in range(3):
         batch = next(made.batches)
         assert torch.equal(batch["mask"].sum(1), batch["sound_length"])
         frames = made.parts.model.spectra.count(batch["sound_length"].max())
         assert batch["frames_left"].shape == (16, frames)
+        assert batch["warp"].shape == (16,)
         assert bool((batch["sound"][~batch["mask"]] == 0).all())
+
+
+def test_training_hears_warped_sounds_and_evaluation_does_not():
+    made = scratch(smoke(augment=SoundAugmentConfig(warp=0.2)))
+    batch, model = next(made.batches), made.parts.model
+    as_trained, _ = model.with_gaps(batch, batch["frames_left"], batch["bands_left"])
+    frames, count = model.spectra(batch["sound"], batch["sound_length"], batch["warp"])
+    torch.testing.assert_close(as_trained, model.net(frames, count)[0])
+    evaluated = model(batch["sound"], batch["sound_length"])["log_probs"]
+    assert not torch.allclose(as_trained, evaluated, atol=1e-3)
+
+
+def test_a_recording_is_heard_at_every_warp():
+    made = scratch(smoke(decode=DecodeConfig(warps=(0.9, 1.1))))
+    for _ in range(10):
+        made.step()
+    model = made.parts.model
+    part = made.parts.splits.clips("test")
+    sound, length = part.sounds[0][None], part.sounds.lengths[:1]
+    lower, higher = (model.net(*model.spectra(sound, length, torch.tensor([warp])))[0] for warp in (0.9, 1.1))
+    wanted = (lower.exp() * higher.exp()).sqrt()  # the geometric mean, as probabilities again
+    wanted = wanted / wanted.sum(2, keepdim=True)
+    with torch.no_grad():
+        torch.testing.assert_close(model(sound, length)["log_probs"].exp(), wanted, atol=1e-5, rtol=1e-4)
+    assert not torch.allclose(wanted, lower.exp(), atol=1e-3)
 
 
 def test_evaluation_gives_each_clip_what_it_gets_alone():
@@ -254,9 +282,10 @@ def test_all_of_a_set_can_be_scored():
 
 
 @pytest.mark.parametrize("chunk", [37, 160, 1000, 9999])
-@pytest.mark.parametrize("tail", [0.0, 0.1])
-def test_a_stream_gives_what_the_whole_gives(chunk, tail):
-    made = scratch(smoke(model=ONE_WAY, features=replace(smoke().features, tail_seconds=tail)))
+@pytest.mark.parametrize(("tail", "ahead"), [(0.0, 0), (0.1, 0), (0.1, 4)])
+def test_a_stream_gives_what_the_whole_gives(chunk, tail, ahead):
+    features = replace(smoke().features, tail_seconds=tail)
+    made = scratch(smoke(model=replace(ONE_WAY, steps_ahead=ahead), features=features))
     for _ in range(20):
         made.step()
     model, spelling = made.parts.model, made.parts.splits.spelling
@@ -272,14 +301,17 @@ def test_a_stream_gives_what_the_whole_gives(chunk, tail):
 
 
 def test_latency_is_measured():
-    made = scratch(smoke(model=ONE_WAY))
+    made = scratch(smoke(model=replace(ONE_WAY, steps_ahead=3)))
     part = made.parts.splits.clips("test").select([0, 1])
     model, spelling = made.parts.model, made.parts.splits.spelling
     whole = hear(made.parts, part).best_paths
     latency = measure_latency(model.spectra, model.net, spelling=spelling, clips=part, whole=whole, steps=5)
     assert (latency.clips, latency.same) == (2, 2)
     assert latency.chunk_seconds == pytest.approx(5 * 2 * 0.016)
+    assert latency.ahead_seconds == pytest.approx(3 * 2 * 0.016)
     assert 0 < latency.compute_seconds <= latency.slowest_seconds
+    parts = (latency.chunk_seconds, latency.window_seconds, latency.ahead_seconds, latency.compute_seconds)
+    assert latency.most_seconds == pytest.approx(sum(parts))
     assert 0 < latency.real_time_factor < 100
 
 
@@ -381,11 +413,24 @@ def test_examine_says_what_is_there(tmp_path):
     texts = ["yes", "no", "yes", "no", "maybe", "yes", "no", "a very long thing to say " * 9]
     files = {f"{i}.wav": wav(tone(hertz=300 + i, rate_hz=16000), rate_hz=16000) for i in range(8)}
     files |= {f"{i}.txt": text.encode() for i, text in enumerate(texts)} | {"8.wav": b"text", "8.txt": b"no"}
-    panels = {panel.title: panel for panel in examine(str(write_files(tmp_path, files)))}
+    panels = {panel.title: panel for panel in looked_at(write_files(tmp_path, files))}
     assert panels["Recordings"].sentence.startswith("8 with transcripts")
     assert sum(row[1] for row in panels["Recordings"].rows) == 8
     assert panels["Broken files and lines"].sentence.startswith("1 cannot")
     assert [row[1] for row in panels["Too short for their transcripts"].rows] == ["7.wav"]
+    assert [row[0] for row in panels["Too few steps to write their transcripts"].rows] in ([], ["7.wav"])
+
+
+def looked_at(path, **changes):
+    return examine(Config(data=DataConfig(path=str(path), **changes)))
+
+
+def test_examine_shows_recordings_that_cannot_be_divided(tmp_path):
+    files = {"test/a.wav": wav(tone(rate_hz=16000), rate_hz=16000), "test/a.txt": b"Yes"}
+    panels = {panel.title: panel for panel in looked_at(write_files(tmp_path, files), case="upper")}
+    assert "GR-SOUND-016" in panels["Recordings"].sentence
+    assert "E S Y" in panels["Recordings"].sentence
+    assert [row[:2] for row in panels["Recordings"].rows] == [("test", 1)]
 
 
 def test_the_job_holds_its_contract():

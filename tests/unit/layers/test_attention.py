@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from gradus.core.errors import UsageError
 from gradus.layers.attention import Attention, Block, sincos_places
 
 WIDTH = 24
@@ -102,3 +103,12 @@ def test_places_are_the_papers_waves_with_the_pairs_apart() -> None:
             angle = place / 10_000 ** (pair / 3)
             assert places[place, pair].item() == pytest.approx(math.sin(angle), abs=1e-6)
             assert places[place, 4 + pair].item() == pytest.approx(math.cos(angle), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "layer", [Attention, lambda width, num_heads: Block(width, num_heads=num_heads, hidden_width=8)]
+)
+def test_heads_that_do_not_share_the_width_are_refused(layer) -> None:
+    with pytest.raises(UsageError, match="divides the width 10, got 4") as error:
+        layer(10, num_heads=4)
+    assert error.value.code == "GR-MODEL-003"

@@ -48,6 +48,7 @@ def test_quantiles_agree_with_scikit_learn():
     assert scores["pinball"] == pytest.approx(sum(wanted) / 3, rel=1e-6)
     inside = (actual >= quantiles[..., 0]) & (actual <= quantiles[..., 2])
     assert scores["coverage"] == pytest.approx(inside.double().mean().item())
+    assert scores["width"] == pytest.approx(2.0)
     shares = [(actual <= quantiles[..., place]).double().mean().item() for place in range(3)]
     assert score.reliability() == [
         (level, pytest.approx(share)) for level, share in zip(levels, shares, strict=True)

@@ -33,3 +33,11 @@ def test_members_start_apart_and_learn_apart():
     nn.functional.cross_entropy(each[0], label).backward()
     assert all(p.grad is not None for p in made.members[0].parameters())
     assert not any(p.grad.any() for p in made.members[1].parameters() if p.grad is not None)
+
+
+def test_each_member_may_have_images_of_its_own():
+    made = committee(3)
+    image = torch.rand(5, 3, 1, 4, 4)
+    each = made.each(image)
+    for place, member in enumerate(made.members):
+        torch.testing.assert_close(each[place], member(image[:, place]))

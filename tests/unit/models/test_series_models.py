@@ -12,7 +12,7 @@ from gradus.models.nhits import Nhits, NhitsConfig, interpolated
 from gradus.models.patch_transformer import PatchTransformer, PatchTransformerConfig
 from gradus.models.series_linear import SeriesLinear, SeriesLinearConfig, moving_mean
 from gradus.models.series_recurrent import SeriesRecurrent, SeriesRecurrentConfig
-from gradus.models.series_seq2seq import SeriesSeq2seq, SeriesSeq2seqConfig
+from gradus.models.series_seq2seq import SeriesSeq2seq, SeriesSeq2seqConfig, Taught, teacher_share
 from gradus.models.series_tcn import SeriesTcn, SeriesTcnConfig
 
 BARE = Shape(input_steps=12, horizon=5, targets=2, inputs=2, known=0, static=0, outputs=1)
@@ -150,6 +150,28 @@ def test_the_decoder_step_by_step():
     torch.testing.assert_close(net(past, known, static), torch.stack(wanted, 1), rtol=1e-4, atol=1e-5)
 
 
+def test_a_decoder_that_is_told_the_truth_goes_on_from_it():
+    net = made(SeriesSeq2seq, SeriesSeq2seqConfig(width=4), BARE)
+    given = inputs(BARE)
+    plain = net(*given)
+    truth = torch.randn(3, 5, 2)
+    forced = torch.zeros(3, 5, dtype=torch.bool)
+    forced[1, 2] = True
+    told = net(*given, taught=Taught(truth, forced))
+    torch.testing.assert_close(told[[0, 2]], plain[[0, 2]])
+    torch.testing.assert_close(told[1, :3], plain[1, :3])  # what is written is not what is told
+    assert not torch.allclose(told[1, 3], plain[1, 3])
+    own = net(*given, taught=Taught(plain.squeeze(3), torch.ones(3, 5, dtype=torch.bool)))
+    torch.testing.assert_close(own, plain)
+
+
+@pytest.mark.parametrize(("step", "share"), [(0, 0.6), (25, 0.3), (50, 0.0), (80, 0.0)], ids=str)
+def test_the_teacher_leaves_along_a_line(step, share):
+    config = SeriesSeq2seqConfig(teacher=0.6, teacher_until=0.5)
+    assert teacher_share(config, step=step, steps=100) == pytest.approx(share)
+    assert teacher_share(replace(config, teacher_until=0.0), step=step, steps=100) == 0
+
+
 # -- convolutions ----------------------------------------------------------------------------------------
 
 
@@ -215,10 +237,14 @@ def test_patches_are_cut_from_each_series_alone():
 
 
 @pytest.mark.parametrize(
-    "config", [PatchTransformerConfig(patch=13), PatchTransformerConfig(patch=4, width=10, num_heads=4)]
+    ("config", "code"),
+    [
+        (PatchTransformerConfig(patch=13), "GR-SERIES-030"),
+        (PatchTransformerConfig(patch=4, width=10, num_heads=4), "GR-MODEL-003"),
+    ],
 )
-def test_patches_and_heads_must_fit(config):
-    with pytest.raises(UsageError, match="GR-SERIES-030"):
+def test_patches_and_heads_must_fit(config, code):
+    with pytest.raises(UsageError, match=code):
         PatchTransformer(config, shape=BARE)
 
 

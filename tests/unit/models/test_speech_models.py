@@ -9,12 +9,21 @@ from torch import nn
 
 from gradus.core.errors import UsageError
 from gradus.models.conformer import Conformer, ConformerConfig, ConvolutionModule
-from gradus.models.speech_recurrent import RecurrentLayer, SpeechRecurrent, SpeechRecurrentConfig, turned
+from gradus.models.speech_recurrent import (
+    LookAhead,
+    RecurrentLayer,
+    SpeechRecurrent,
+    SpeechRecurrentConfig,
+    turned,
+)
 
 BANDS, TOKENS = 10, 5
 TWO_WAYS = SpeechRecurrentConfig(channels=(3, 4), strides=(2, 1), width=6, depth=2)
 ONE_WAY = SpeechRecurrentConfig(channels=(3, 4), strides=(2, 2), width=6, depth=2, directions="one")
 LSTM = SpeechRecurrentConfig(channels=(3,), strides=(3,), width=6, depth=1, cell="lstm", directions="one")
+AHEAD = SpeechRecurrentConfig(
+    channels=(3, 4), strides=(2, 1), width=6, depth=1, directions="one", steps_ahead=3
+)
 SMALL = ConformerConfig(channels=(3, 4), width=8, depth=2, num_heads=2, kernel=5)
 
 
@@ -32,7 +41,7 @@ def noise(*shape, seed=1):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-CONFIGS = [TWO_WAYS, ONE_WAY, LSTM, SMALL]
+CONFIGS = [TWO_WAYS, ONE_WAY, LSTM, AHEAD, SMALL]
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda c: f"{type(c).__name__}-{c.width}-{len(c.channels)}")
@@ -99,7 +108,9 @@ def test_sequences_are_turned_within_their_length():
 
 
 @given(
-    st.sampled_from([ONE_WAY, LSTM]), st.integers(1, 40), st.lists(st.integers(1, 5), min_size=1, max_size=12)
+    st.sampled_from([ONE_WAY, LSTM, AHEAD]),
+    st.integers(1, 40),
+    st.lists(st.integers(1, 5), min_size=1, max_size=12),
 )
 @settings(max_examples=30, deadline=None)
 def test_a_stream_cut_anywhere_gives_the_whole(config, length, cuts):
@@ -113,21 +124,32 @@ def test_a_stream_cut_anywhere_gives_the_whole(config, length, cuts):
         log_probs, state = model.follow(frames[:, place : place + size], state)
         heard.append(log_probs)
         place += size
-    whole, _ = model(frames, torch.tensor([length]))
-    torch.testing.assert_close(
-        torch.cat(heard, 1), whole[:, : torch.cat(heard, 1).shape[1]], atol=1e-5, rtol=1e-4
-    )
     if place == length:
-        assert torch.cat(heard, 1).shape == whole.shape
+        heard.append(model.finish(state))
+    whole, _ = model(frames, torch.tensor([length]))
+    together = torch.cat(heard, 1)
+    torch.testing.assert_close(together, whole[:, : together.shape[1]], atol=1e-5, rtol=1e-4)
+    if place == length:
+        assert together.shape == whole.shape
+
+
+def test_each_step_is_summed_with_those_ahead():
+    ahead, x = LookAhead(2, steps=2), noise(1, 5, 2)
+    wanted = torch.zeros(5, 2)
+    for t in range(5):
+        for d in range(2):
+            later = [x[0, t + k, d] * ahead.rows.weight[d, 0, k] for k in range(3) if t + k < 5]
+            wanted[t, d] = sum(later) + ahead.rows.bias[d]
+    torch.testing.assert_close(ahead(x)[0], wanted)
 
 
 def test_one_direction_hears_no_future_and_both_do():
     frames = noise(1, 20, BANDS)
     other = frames.clone()
     other[:, 12:] += 1
-    for config, stays in ((ONE_WAY, True), (TWO_WAYS, False)):
+    for config, stays in ((ONE_WAY, True), (AHEAD, True), (TWO_WAYS, False)):
         model = made(config)
-        steps = int(model.count(torch.tensor(12)))
+        steps = int(model.count(torch.tensor(12))) - config.steps_ahead
         one, two = (model(x, torch.tensor([20]))[0][:, :steps] for x in (frames, other))
         assert torch.allclose(one, two, atol=1e-6) == stays
 
@@ -161,15 +183,16 @@ def test_the_first_guess_is_blind():
 
 
 @pytest.mark.parametrize(
-    "config",
+    ("config", "code"),
     [
-        ConformerConfig(width=30, num_heads=4),
-        ConformerConfig(width=9, num_heads=3),
-        ConformerConfig(kernel=4),
-        ConformerConfig(channels=(8,), strides=(2, 1)),
-        SpeechRecurrentConfig(channels=(8, 8, 8)),
+        (ConformerConfig(width=30, num_heads=4), "GR-MODEL-003"),
+        (ConformerConfig(width=9, num_heads=3), "GR-CONFIG-003"),
+        (ConformerConfig(kernel=4), "GR-CONFIG-003"),
+        (ConformerConfig(channels=(8,), strides=(2, 1)), "GR-CONFIG-003"),
+        (SpeechRecurrentConfig(channels=(8, 8, 8)), "GR-CONFIG-003"),
+        (SpeechRecurrentConfig(steps_ahead=3), "GR-CONFIG-003"),
     ],
 )
-def test_what_cannot_be_built_is_refused(config):
-    with pytest.raises(UsageError, match="GR-CONFIG-003"):
+def test_what_cannot_be_built_is_refused(config, code):
+    with pytest.raises(UsageError, match=code):
         made(config)

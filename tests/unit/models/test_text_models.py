@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from gradus.core.errors import UsageError
+from gradus.data.ragged import Ragged
 from gradus.models.text_bag import TextBag, TextBagConfig, count_ngrams
 from gradus.models.text_cnn import TextCnn, TextCnnConfig
 from gradus.models.text_recurrent import TextRecurrent, TextRecurrentConfig
@@ -24,6 +25,9 @@ TRANSFORMER = TextTransformerConfig(width=8, num_heads=2)
 MAKERS = {
     "bag": lambda: TextBag(TextBagConfig(longest=3), num_words=WORDS, num_classes=CLASSES, listed=LISTED),
     "bag hashed": lambda: TextBag(TextBagConfig(longest=3, buckets=50), num_words=WORDS, num_classes=CLASSES),
+    "bag even": lambda: TextBag(
+        TextBagConfig(longest=3, even=True), num_words=WORDS, num_classes=CLASSES, listed=LISTED
+    ),
     "bag wide": lambda: TextBag(
         TextBagConfig(width=4, pace=2.0), num_words=WORDS, num_classes=CLASSES, listed=LISTED[:3]
     ),
@@ -119,7 +123,7 @@ def test_a_wide_bag_takes_the_mean_of_its_ngrams():
     torch.testing.assert_close(model(word, mask)[0], expected, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", ["bag", "bag hashed", "bag wide"])
+@pytest.mark.parametrize("name", ["bag", "bag hashed", "bag even", "bag wide"])
 def test_contributions_add_up_to_the_logits(name):
     model = randomised(MAKERS[name]())
     word, mask = texts([6, 2, 1], 6, seed=4)
@@ -132,8 +136,74 @@ def test_contributions_add_up_to_the_logits(name):
 
 
 def test_ngrams_are_counted():
-    assert count_ngrams([[2, 3, 2, 3], [5]], longest=2, min_count=2) == [(2, 3)]
-    assert count_ngrams([[2, 3, 2]], longest=3, min_count=1) == [(2, 3), (2, 3, 2), (3, 2)]
+    texts = Ragged.of([torch.tensor(text) for text in ([2, 3, 2, 3], [5], [2], [3, 2, 3])])
+    assert count_ngrams(texts, longest=2, min_count=3, num_words=6) == [(2, 3)]
+    pairs, triples = [(2, 3), (3, 2)], [(2, 3, 2), (3, 2, 3)]
+    assert count_ngrams(texts, longest=3, min_count=1, num_words=6) == pairs + triples
+    assert count_ngrams(Ragged.of([torch.tensor([5])]), longest=3, min_count=1, num_words=6) == []
+
+
+def with_pieces(**changes) -> TextBag:
+    config = TextBagConfig(letters=3, **changes)
+    sizes = {"num_words": WORDS, "num_classes": CLASSES, "num_pieces": 6}
+    return randomised(TextBag(config, listed=LISTED[:3], **sizes))
+
+
+PIECE = torch.tensor([[1, 4, 6], [3, 0, 0], [0, 0, 0]])
+
+
+def test_pieces_of_words_are_features_beside_the_ngrams():
+    word, mask = texts([6, 3, 1], 6, seed=4)
+    model, first = with_pieces(), WORDS + 3
+    found = model(word, mask, PIECE) - model(word, mask)
+    for row, pieces in enumerate(([1, 4, 6], [3], [])):
+        expected = model.embedding.weight[[first + number - 1 for number in pieces]].sum(dim=0)
+        torch.testing.assert_close(found[row], expected)
+    assert len(model.embedding.weight) == first + 6
+
+
+def test_an_even_bag_divides_each_kind_by_the_root_of_its_number():
+    plain, even = with_pieces(), with_pieces(even=True)
+    word, mask = torch.tensor([[2, 3, 2, 5]]), torch.ones(1, 4, dtype=torch.bool)
+    ngrams = plain(word, mask) - plain.bias  # the words 2, 3, 5 and the pairs 2 3 and 3 2
+    pieces = plain(word, mask, PIECE[:1]) - plain(word, mask)
+    expected = ngrams / math.sqrt(5) + pieces / math.sqrt(3) + even.bias
+    torch.testing.assert_close(even(word, mask, PIECE[:1]), expected)
+
+
+def test_a_wide_bag_takes_the_mean_of_ngrams_and_pieces():
+    model = with_pieces(width=4)
+    word, mask = texts([1], 1)
+    vectors = model.embedding.weight[[int(word[0, 0]), WORDS + 3, WORDS + 3 + 5]]
+    expected = vectors.mean(dim=0) @ model.head.weight.T + model.head.bias
+    torch.testing.assert_close(model(word, mask, torch.tensor([[1, 6]]))[0], expected)
+
+
+@pytest.mark.parametrize("changes", [{}, {"even": True}, {"width": 4}])
+def test_what_pieces_contribute_goes_to_the_words_that_have_them(changes):
+    model = with_pieces(**changes)
+    word, mask = texts([6, 3, 1], 6, seed=4)
+    owners = torch.zeros(3, 6, 3, dtype=torch.bool)
+    owners[0, [0, 5], 0] = owners[0, 2, 1] = owners[0, 1, 2] = owners[1, 0, 0] = True
+    given_by_words = model.contributions(word, mask, PIECE, owners)
+    last = model.head.bias if model.config.width else model.bias
+    total = given_by_words.double().sum(dim=1) + last
+    torch.testing.assert_close(total, model(word, mask, PIECE), rtol=1e-6, atol=1e-6)
+    if not changes:
+        moved = given_by_words - model.contributions(word, mask)
+        half = model.embedding.weight[WORDS + 3] / 2
+        torch.testing.assert_close(moved[0, [0, 5]], half.expand(2, -1))
+        assert (moved[0, [3, 4]] == 0).all()
+
+
+def test_an_even_bag_has_no_width():
+    with pytest.raises(UsageError, match=r"--model\.even"):
+        TextBag(TextBagConfig(even=True, width=4), num_words=WORDS, num_classes=2)
+
+
+def test_pieces_have_a_least_and_a_most_length():
+    with pytest.raises(UsageError, match=r"--model\.letters: wanted 0, or at least 4"):
+        TextBag(TextBagConfig(letters=3, fewest_letters=4), num_words=WORDS, num_classes=2)
 
 
 def test_dropout_of_ngrams_keeps_the_mean():
@@ -237,7 +307,16 @@ def test_the_transformer_against_torch():
     torch.testing.assert_close(model(word, mask), model.head(mean), rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("changes", [{"width": 9}, {"width": 8, "num_heads": 3}])
-def test_a_width_that_heads_cannot_share_is_refused(changes):
-    with pytest.raises(UsageError, match="GR-MODEL-003"):
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"width": 9, "num_heads": 3}, r"--model\.width: wanted an even number"),
+        (
+            {"width": 8, "num_heads": 3},
+            r"--model\.num_heads: wanted a number that divides the width 8, got 3",
+        ),
+    ],
+)
+def test_a_width_that_heads_or_places_cannot_share_is_refused(changes, said):
+    with pytest.raises(UsageError, match=said):
         TextTransformer(replace(TRANSFORMER, **changes), num_words=WORDS, num_classes=2)

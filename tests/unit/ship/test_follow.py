@@ -63,7 +63,10 @@ def test_a_path_that_is_there_is_a_path(tmp_path, monkeypatch):
 
 def test_standard_input_is_followed_to_its_end(monkeypatch):
     monkeypatch.setattr(module.sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"value\n1\n2")))
-    assert [(name, said.total) for name, said in follow(listener(), "-")] == [("-:2", 1), ("-:3", 3)]
+    assert [(name, said.total) for name, said in follow(listener(), "-")] == [
+        ("standard input:2", 1),
+        ("standard input:3", 3),
+    ]
 
 
 def test_answers_come_line_by_line(monkeypatch):

@@ -13,7 +13,7 @@ from torch import nn
 
 from gradus.core.errors import GradusError, InputError
 from gradus.engine.job import Answer
-from gradus.ship.predict import arrays, expand, predict, save_answers
+from gradus.ship.predict import arrays, expand, passed_over, predict, save_answers
 from tests.unit.ship.weigher import Total, bad, read, toy
 
 
@@ -165,12 +165,26 @@ def test_a_file_that_holds_no_arrays_is_named(tmp_path, kind):
 
 
 def test_paths_expand_to_sorted_files_without_hidden_ones(tmp_path):
-    for name in ("b.png", "a/2.png", "a/10.png", ".hidden/x.png", "a/.DS_Store", "c d/é.png"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+    others = (".hidden/x.png", "a/.DS_Store", "a/Thumbs.db", "__MACOSX/a/._2.png")
+    for name in ("b.png", "a/2.png", "a/10.png", "c d/é.png", *others):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / name).touch()
     found = expand([str(tmp_path), str(tmp_path / "a" / ".DS_Store")])
     names = [path.relative_to(tmp_path).as_posix() for path in found]
     assert names == ["a/10.png", "a/2.png", "b.png", "c d/é.png", "a/.DS_Store"]
+
+
+def test_files_of_a_folder_with_other_endings_are_passed_over_and_counted(tmp_path):
+    for name in ("a.PNG", "b.txt", "c.npz", "d", ".e.png"):
+        (tmp_path / name).touch()
+    given = [str(tmp_path), str(tmp_path / "b.txt")]
+    found = expand(given, endings=(".png", ".jpg"))
+    assert [path.name for path in found] == ["a.PNG", "c.npz", "b.txt"]
+    assert passed_over(given, endings=(".png", ".jpg")) == 2
+    assert passed_over([*given, ""], endings=()) == 0
+    (tmp_path / "c.npz").unlink()
+    with pytest.raises(InputError, match=r"a folder without files that end in \.gif\."):
+        expand(given, endings=(".gif",))
 
 
 def test_a_missing_path_and_an_empty_folder_are_errors(tmp_path):
@@ -213,3 +227,26 @@ def test_answers_without_pictures_errors_and_numbers_that_json_lacks(tmp_path):
     assert json.loads(lines[1])["error"] == "GR-DATA-050"
     assert json.loads(lines[2]) == {"input": "c", "total": 2.5}
     assert not (tmp_path / "new" / "out" / "pictures").exists()
+
+
+def test_answers_replace_those_before_with_their_pictures_and_nothing_else(tmp_path):
+    save_answers([(name, Total(1.0, pictured=True)) for name in ("a", "b")], tmp_path)
+    mine = [tmp_path / "notes.txt", tmp_path / "pictures" / "mine.png", tmp_path / "pictures" / "00009-c.png"]
+    for path in mine:
+        path.write_text("mine")
+    save_answers([("a", Total(1.0, pictured=True))], tmp_path)
+    assert {path.name for path in (tmp_path / "pictures").iterdir()} == {
+        "00001-a.png",
+        "mine.png",
+        "00009-c.png",
+    }
+    assert [path.read_text() for path in mine] == ["mine"] * 3
+
+
+@pytest.mark.parametrize("line", ["no JSON", "[1]", '{"picture": "../notes.png"}', '{"picture": 3}', "\xff"])
+def test_a_file_of_answers_that_gradus_did_not_write_names_nothing_to_replace(tmp_path, line):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "notes.png").write_text("mine")
+    (tmp_path / "out" / "answers.jsonl").write_bytes(line.encode("latin-1") + b"\n")
+    save_answers([("a", Total(1.0))], tmp_path / "out")
+    assert (tmp_path / "notes.png").read_text() == "mine"
