@@ -93,8 +93,8 @@ SERIES: dict[str, Page] = {
     ),
     "GR-SERIES-021": Page(
         "An indicator and the columns beside the price do not fit",
-        "atr and stochastic read --data.high and --data.low, obv reads --data.volume, each of one target; "
-        "and a column that is named there must be read by an indicator.",
+        "The indicators atr and stochastic read --data.high and --data.low, obv reads --data.volume, each of "
+        "one target; a column that is named there must be read by an indicator.",
         "Name the columns that the indicators read, no others, and one target.",
     ),
     "GR-SERIES-022": Page(

@@ -359,7 +359,7 @@ def test_predict_answers_files_and_arrays_alike(trained, tmp_path, capsys):
 
 
 def test_predict_needs_no_data(trained, monkeypatch):
-    monkeypatch.setattr("gradus.jobs.speech.data._read", None)
+    monkeypatch.setattr("gradus.jobs.speech.data.read_all", None)
     opened = folder.open_run(JOB, trained)
     deployed = JOB.deploy(opened.config, opened.parts)
     values = np.zeros(2000, np.float32)
