@@ -47,7 +47,7 @@ def override(config: T, given: Sequence[str], *, verb: str) -> T:
                 where=token.partition("=")[0],
                 wanted="a setting of the recipe",
                 got="an unknown one",
-                remedy=nearest(name, known),
+                remedy=nearest(name.replace("_", "-"), [one.replace("_", "-") for one in known]),
             )
     made = _said(
         lambda: tyro.cli(

@@ -17,11 +17,10 @@ import tyro
 
 import gradus
 from gradus.cli import arguments, records
-from gradus.cli.recipes import with_data
+from gradus.cli.recipes import choose
 from gradus.core.configs import Count, Within, check, settings
 from gradus.core.errors import InputError, UsageError
 from gradus.core.files import made_folder, naming, read_json
-from gradus.jobs import resolve
 
 DEFAULT_SEEDS = 3
 
@@ -38,6 +37,8 @@ class Arguments:
     """Instead of seeds: cut the data into K parts and test on each in turn."""
     data: str | None = None
     """Your own data: a file or folder in the layout that the recipe reads."""
+    skip_bad: bool = False
+    """Leave out items that cannot be read, and list them, instead of stopping."""
     name: str = ""
     """Ends the record's file name, to tell it from the recipe's others."""
     out: Path = Path("bench/records")
@@ -58,14 +59,13 @@ def run(given: list[str]) -> int:
     """Train every run in a process of its own, one at a time, and write the record; exit status 0."""
     asked, rest = arguments.parse_some(Arguments, given, verb="bench")
     check(asked)
-    reference, job, recipe = resolve(asked.target)
-    config = with_data(job.recipes[recipe]().config, asked.data)
-    arguments.override(config, rest, verb=f"bench {asked.target}")  # now, and not after the first run
-    plan = plan_of(asked, rest, config)
+    chosen = choose(asked.target, rest, data=asked.data, skip_bad=asked.skip_bad, verb="bench")
+    reference, job, recipe = chosen.reference, chosen.job, chosen.recipe  # refused now, not by the first run
+    plan = plan_of(asked, rest, chosen.config)
     date, commit = datetime.now(UTC), commit_of_package()
     file = asked.out / records.file_name(job.name, recipe, date=date.strftime(records.DATE), name=asked.name)
     _refuse_name(file, asked.name)
-    command = ["train", f"{reference}/{recipe}", *(["--data", asked.data] if asked.data else []), *rest]
+    command = ["train", f"{reference}/{recipe}", *_about_data(asked), *rest]
     print(f"bench {job.name}/{recipe}: {len(plan.runs)} {plan.by}s, one at a time", flush=True)
     results = []
     with made_folder(asked.out):
@@ -198,13 +198,17 @@ def command_of(asked: Arguments, rest: list[str], target: str) -> str:
         if asked.folds is None
         else ["--folds", str(asked.folds)]
     )
-    data = ["--data", asked.data] if asked.data else []
     name = ["--name", asked.name] if asked.name else []
-    tokens = ["gradus", "bench", target, *varied, *data, *name, *rest]
+    tokens = ["gradus", "bench", target, *varied, *_about_data(asked), *name, *rest]
     shown = [portable(token) for token in tokens]
     return " ".join(
         f'"{token}"' if re.search(r"\$GRADUS_DATA/", token) else shlex.quote(token) for token in shown
     )
+
+
+def _about_data(asked: Arguments) -> list[str]:
+    """The options about data, as `gradus train` takes them too."""
+    return [*(["--data", asked.data] if asked.data else []), *(["--skip-bad"] if asked.skip_bad else [])]
 
 
 def commit_of_package() -> records.Commit | None:

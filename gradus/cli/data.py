@@ -11,7 +11,7 @@ from rich.table import Table
 
 from gradus.cli import arguments
 from gradus.cli.main import printable
-from gradus.cli.recipes import choose, explain
+from gradus.cli.recipes import OWN_DATA, choose, explain
 from gradus.core.configs import nearest
 from gradus.core.errors import InputError, UsageError
 from gradus.data.fetch import fetch
@@ -19,8 +19,6 @@ from gradus.data.source_table import SOURCES
 from gradus.data.sources import cache_folder, locate, source_named
 from gradus.engine.job import Panel
 from gradus.engine.probes import first_batch
-
-OWN_DATA = "folder"  # the recipe that reads the user's own data
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,6 +15,8 @@ from gradus.engine.job import Job
 from gradus.engine.run import out_of_memory
 from gradus.ship.report import SIGNIFICANT, write_report
 
+MOST_NOTES = 5  # plan.json and the report have all
+
 
 def carry_out(job: Job, out: Path, world: World, *, steps: int | None = None) -> int:
     """Train the run in ``out`` to its end, or to another one, score it, report it; exit status 0."""
@@ -83,7 +85,8 @@ def print_judgement(job: Job, out: Path, result: dict[str, Any]) -> None:
     headline, value, naive = job.headline, result["value"], result["baseline"]
     print(f"\nbaseline  {(job.baseline.__doc__ or 'the naive answer').partition(chr(10))[0]}")
     if value is None or (naive is not None and not headline.better(value, naive)):
-        print(f"note      {headline.name} is no better than the baseline's: do not use this model")
+        advice = "" if value == naive else ": do not use this model"
+        print(f"note      {headline.name} is no better than the baseline's{advice}")
     elif not result.get("chance", 0.0) < SIGNIFICANT:
         print(f"note      the difference to the baseline may well be chance (p = {result['chance']:.2g})")
     if result["recipe"] in job.recipes:
@@ -95,6 +98,9 @@ def print_judgement(job: Job, out: Path, result: dict[str, Any]) -> None:
             print(f"expected  {headline.name} {sign} {bound:g}: {'reached' if met else 'missed'}")
     decisions = read_object(out / "plan.json")
     measured = decisions.get("data", {}).get("value")
+    notes = measured.get("notes", []) if isinstance(measured, dict) else []
+    for note in notes[:MOST_NOTES]:
+        print(f"data      {note}")
     skipped = measured.get("skipped", []) if isinstance(measured, dict) else []
     if skipped:
         print(f"left out  {len(skipped)} bad items, listed in {out / 'plan.json'} under data, skipped")

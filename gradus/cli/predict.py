@@ -92,6 +92,7 @@ def _follow(deployable: Deployable, asked: Arguments) -> int:
             else f"{len(asked.inputs)}",
             remedy="Leave --follow out, or name one growing file, or - for standard input.",
         )
+    print("following; Ctrl-C ends it", file=sys.stderr, flush=True)
     with suppress(KeyboardInterrupt):  # how a stream without end is left
         for name, answer in follow(deployable, asked.inputs[0], skip_bad=asked.skip_bad):
             if isinstance(answer, GradusError):
@@ -123,4 +124,6 @@ def worded(answer: dict[str, Any]) -> list[str]:
 def _shown(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {_shown(item)}" for key, item in value.items())
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -58,7 +58,7 @@ class Line:
         losses = [f"{name} {value:.4g}" for name, value in fact.values.items() if name.endswith("loss")]
         rate = next((f"rate {value:.2g}" for name, value in fact.values.items() if name.endswith("rate")), "")
         memory = f"{fact.values['memory_gib']:.1f} GiB"
-        speed = f"{fact.samples_per_second:,.0f}/s"
+        speed = f"{fact.samples_per_second:,.0f} items/s"
         shown = [
             f"step {fact.step}/{self.steps}",
             *losses,
@@ -73,14 +73,16 @@ class Line:
     def evaluated(self, fact: Evaluated) -> None:
         if fact.split == "validation":
             value = fact.metrics[self.headline.name]
-            self.score = f"{self.headline.name} {value:.4f}" + (" (best)" if fact.best else "")
+            best = ", the best" if fact.best else ""
+            self.score = f"{self.headline.name} {value:.4f} (step {fact.step}{best})"
 
     def found(self, fact: Found) -> None:
         self.console.print(f"note {fact.code}: {fact.sentence}")
 
     def ended(self, fact: Ended) -> None:
         self.stop()
-        self.console.print(f"trained to step {fact.step} in {clock(fact.seconds)} ({fact.reason})")
+        score = f"; validation {self.score}" if self.score else ""
+        self.console.print(f"trained to step {fact.step} in {clock(fact.seconds)} ({fact.reason}){score}")
 
     def stop(self) -> None:
         """Take the live line away."""

@@ -10,6 +10,7 @@ from gradus.core.errors import InputError, UsageError
 from gradus.engine.job import Job
 from gradus.jobs import resolve
 
+OWN_DATA = "folder"  # the recipe that reads the user's own data
 MOST_NAMED = 200  # letters of a remedy that lists what is in a folder
 
 
@@ -32,11 +33,12 @@ def choose(
     verb: str,
     default: str | None = None,
 ) -> Chosen:
-    """``JOB[/RECIPE]`` with the settings that are ``given``; ``default`` names the recipe of a bare job.
+    """``JOB[/RECIPE]`` with the settings that are ``given``.
 
+    A bare job stands for its recipe ``default``, and with ``data`` for the one that reads the user's own.
     UsageError where there is no such job, recipe or setting, or where the recipe reads no path.
     """
-    reference, job, recipe = resolve(target, default=default)
+    reference, job, recipe = resolve(target, default=OWN_DATA if data is not None else default)
     config = with_data(job.recipes[recipe]().config, data, skip_bad=skip_bad)
     return Chosen(reference, job, recipe, arguments.override(config, given, verb=f"{verb} {target}"))
 

@@ -50,12 +50,17 @@ class Best:
     waited: int = 0
 
     def see(self, value: float, *, step: int, headline: Headline) -> bool:
-        """Take note of an evaluation; True if it is the best so far."""
-        if not math.isnan(value) and (self.value is None or headline.better(value, self.value)):
-            self.value, self.step, self.waited = value, step, 0
-            return True
-        self.waited += 1
-        return False
+        """Take note of an evaluation; True if none so far is better.
+
+        Of equals the last one is kept, for the losses below a score of whole items still fall; but it is no
+        improvement to whoever waits for one.
+        """
+        improved = self.value is None or headline.better(value, self.value)
+        kept = not math.isnan(value) and (improved or value == self.value)
+        self.waited = 0 if kept and improved else self.waited + 1
+        if kept:
+            self.value, self.step = value, step
+        return kept
 
 
 @dataclass(slots=True)

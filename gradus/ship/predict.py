@@ -168,6 +168,8 @@ def _looks_like_a_path(word: str) -> bool:
     with suppress(OSError, ValueError):  # a sentence may be too long for a name
         if Path(word).exists():
             return True
+    if re.search(r"\w\.(csv|tsv|txt|jsonl|ndjson|gz|npy|npz)$", word.lower()):
+        return True
     is_one_word = len(word.split()) == 1
     return is_one_word and ("/" in word or re.search(r"\w\.[A-Za-z]\w{0,5}$", word) is not None)
 

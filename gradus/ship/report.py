@@ -170,6 +170,10 @@ def _curves(story: Story) -> list[Html]:
     norms = {name: line for name, line in training.items() if name.endswith("gradient_norm")}
     names = [n for n in training | validation if n not in rates | norms and n != "memory_gib"]
     names.sort(key=lambda n: (not n.endswith("loss"), n != story.result.get("headline")))
+    both = {name: [*training.get(name, []), *validation.get(name, [])] for name in names}
+    told = story.result.get("headline")
+    still = [n for n in names if _is_still(both[n]) and not n.endswith("loss") and n != told]
+    names = [n for n in names if n not in still]
     charts = [_both(n, training.get(n, []), validation.get(n, []), best) for n in names]
     engine = [
         *(
@@ -180,6 +184,9 @@ def _curves(story: Story) -> list[Html]:
         *([chart("gradient norm", _by_optimizer(norms, "gradient_norm"), may_be_log=True)] if norms else []),
     ]
     out = [element("div", *charts[:FIRST_CHARTS], *engine, class_="charts")]
+    if still:
+        values = ", ".join(f"{_spoken(name)} {shown(both[name][0][1])}" for name in still)
+        out.append(element("p", f"Never changed: {values}.", class_="note"))
     if rest := charts[FIRST_CHARTS:]:
         more = element("summary", f"{len(rest)} more")
         out.append(element("details", more, element("div", *rest, class_="charts")))
@@ -188,6 +195,11 @@ def _curves(story: Story) -> list[Html]:
     if not validation:
         out.append(element("p", "No validation split was scored.", class_="note"))
     return out
+
+
+def _is_still(points: Sequence[Point]) -> bool:
+    """Whether a curve is a level line, which a sentence says as well."""
+    return len(points) > 1 and len({value for _, value in points}) == 1
 
 
 def _by_name(rows: Sequence[dict[str, Any]], key: str) -> dict[str, list[Point]]:

@@ -21,7 +21,7 @@ from gradus.jobs.anomaly.baseline import shallow_baselines
 from gradus.jobs.anomaly.config import Config, window_of
 from gradus.jobs.anomaly.data import RowSplits, survey
 from gradus.jobs.anomaly.detector import Detector
-from gradus.jobs.anomaly.drift import SHIFTED, remark
+from gradus.jobs.anomaly.drift import LEAST_ROWS, SHIFTED, remark
 from gradus.jobs.anomaly.examine import examine
 from gradus.jobs.anomaly.formats import family_of
 from gradus.jobs.anomaly.inputs import RowReader
@@ -176,9 +176,10 @@ def evaluate(config: Config, parts: Parts, run: Run, split: Split) -> dict[str, 
     if part is None:
         return {}
     scores, threshold = scores_of(parts, split), parts.detector.threshold.item()
-    drift = parts.rows.profile.index(part.row.cpu())
     common = {"alarm_rate": (scores > threshold).double().mean().item()}
-    common["shifted_columns"] = (drift > SHIFTED).double().mean().item()
+    if len(part.row) >= LEAST_ROWS:  # of fewer, chance moves columns as far
+        drift = parts.rows.profile.index(part.row.cpu())
+        common["shifted_columns"] = (drift > SHIFTED).double().mean().item()
     positive = part.anomalous
     if not positive.any() or positive.all():  # nothing to rank: no label says which is which
         return common

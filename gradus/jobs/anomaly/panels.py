@@ -14,10 +14,11 @@ from gradus.jobs.anomaly.data import RowSplits
 from gradus.jobs.anomaly.detector import Detector
 from gradus.jobs.anomaly.drift import SHIFTED, unseen_share
 from gradus.jobs.anomaly.formats import family_of
-from gradus.jobs.anomaly.prepare import NORMAL, Part
+from gradus.jobs.anomaly.prepare import NORMAL, PLANTED, Part
 from gradus.metrics.ranking import auroc, roc_curve
 
 SHOWN = 12
+MADE = "rows as they are, called normal, and anomalies made of them, half of their columns from another row,"
 BLAMED = 3
 
 
@@ -27,11 +28,12 @@ def panels(rows: RowSplits, detector: Detector, scores: Float[Tensor, "M"]) -> l
     assert part is not None
     threshold, positive = detector.threshold.item(), part.anomalous
     alarm = scores > threshold
+    unlabelled = PLANTED in set(part.label.tolist())
     return [
         Panel(
             title="Scores",
-            sentence=f"Where normal rows and anomalies lie; what is right of the line, {threshold:.3g}, "
-            "raises an alarm.",
+            sentence=f"Where {MADE if unlabelled else 'normal rows and anomalies'} lie; what is right of the "
+            f"line, {threshold:.3g}, raises an alarm.",
             figure=scores_figure(scores, positive, threshold),
         ),
         Panel(
@@ -48,8 +50,8 @@ def panels(rows: RowSplits, detector: Detector, scores: Float[Tensor, "M"]) -> l
             rows=_by_label(part, scores, alarm, rows.known),
         ),
         _examples(
-            "Missed",
-            "Anomalies with the lowest scores.",
+            "Made anomalies that are missed" if unlabelled else "Missed",
+            "Those with the lowest scores." if unlabelled else "Anomalies with the lowest scores.",
             rows,
             detector,
             scores,
@@ -57,8 +59,10 @@ def panels(rows: RowSplits, detector: Detector, scores: Float[Tensor, "M"]) -> l
             highest=False,
         ),
         _examples(
-            "False alarms",
-            "Normal rows with the highest scores.",
+            "The strangest rows" if unlabelled else "False alarms",
+            "Alarms among rows as they are in the table, of which no label says what they are."
+            if unlabelled
+            else "Normal rows with the highest scores.",
             rows,
             detector,
             scores,

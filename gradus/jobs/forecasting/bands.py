@@ -14,7 +14,7 @@ MOST_WINDOWS = 1000  # that a band is measured on, spread evenly over validation
 def band_of(head: Head, *, windows: int) -> tuple[float, str]:
     """The share of the values that a band is to hold, 0 for none, and why; ``windows`` are of validation."""
     if not isinstance(head, PointConfig):
-        return 0.0, "the head has its own doubts"
+        return 0.0, "the head gives quantiles of its own"
     if head.coverage == 0:
         return 0.0, "none was asked for"
     needed = fewest_errors(head.coverage)

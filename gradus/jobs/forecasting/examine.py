@@ -76,13 +76,20 @@ def _column(raws: Sequence[Raw], place: int) -> tuple[str, ...]:
 def _about_times(raws: Sequence[Raw], faults: Sequence[TimeFaults], data: DataConfig) -> list[Panel]:
     """What is wrong with the times, and the treatment that there is."""
 
-    def panel(title: str, remedy: str, treatment: str, places: Callable[[TimeFaults], np.ndarray]) -> Panel:
+    def panel(
+        title: str,
+        remedy: str,
+        treatment: str,
+        places: Callable[[TimeFaults], np.ndarray],
+        *,
+        what: str = "rows",
+    ) -> Panel:
         rows = []
         for raw, fault in zip(raws, faults, strict=True):
             comes = title == "Times that go back"  # these are counted as they come, the others in order
             order = np.arange(len(raw.rows)) if comes else np.argsort(raw.times, kind="stable")
             rows += [(int(row), raw.name) for row in raw.rows[order][places(fault)]]
-        said = f"{len(rows)} rows; "
+        said = f"{len(rows)} {what}; "
         said += f"{remedy} trains on them." if treatment == "error" else f"treated by {remedy}."
         several = len(raws) > 1
         return Panel(
@@ -96,7 +103,6 @@ def _about_times(raws: Sequence[Raw], faults: Sequence[TimeFaults], data: DataCo
         return f"--data.mend.{setting} {usual if chosen == 'error' else chosen}"
 
     mend, missing = data.mend, sum(fault.num_missing for fault in faults)
-    gaps = given("gaps", mend.gaps, "hold")
     return [
         panel("Times that go back", given("order", mend.order, "sort"), mend.order, lambda f: f.unsorted),
         panel(
@@ -107,9 +113,10 @@ def _about_times(raws: Sequence[Raw], faults: Sequence[TimeFaults], data: DataCo
         ),
         panel(
             "Gaps",
-            f"{missing} steps of {worded(faults[0].step)} are missing before them; {gaps}",
-            "error" if mend.gaps == "error" else mend.gaps,
+            given("gaps", mend.gaps, "hold"),
+            mend.gaps,
             lambda f: f.gaps,
+            what=f"rows, before which {missing} steps of {worded(faults[0].step)} are missing",
         ),
         panel(
             "Irregular steps",

@@ -311,21 +311,26 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
 
 def test_best_counts_the_wait_and_ignores_what_is_no_number() -> None:
     best, low = Best(), Headline("mse", higher=False)
-    values = [math.nan, 3.0, 3.0, math.nan, 2.0, 2.5]
+    values = [math.nan, 3.0, math.nan, 2.0, 2.5]
     assert [best.see(v, step=s, headline=low) for s, v in enumerate(values)] == [
         False,
         True,
         False,
-        False,
         True,
         False,
     ]
-    assert (best.value, best.step, best.waited) == (2.0, 4, 1)
+    assert (best.value, best.step, best.waited) == (2.0, 3, 1)
+
+
+def test_of_equals_the_last_is_kept_but_is_no_improvement() -> None:
+    best, low = Best(), Headline("mse", higher=False)
+    assert all(best.see(value, step=step, headline=low) for step, value in enumerate([3.0, 2.0, 2.0, 2.0]))
+    assert (best.value, best.step, best.waited) == (2.0, 3, 2)
 
 
 def test_stops_when_it_has_waited_enough_and_keeps_the_best(tmp_path: Path) -> None:
     config = config_with(steps=40, patience=2, keep="best")
-    training, told = new_training(scripted([3.0, 1.0, 2.0, 1.0, 0.5]), config, tmp_path)
+    training, told = new_training(scripted([3.0, 1.0, 2.0, 1.5, 0.5]), config, tmp_path)
     training.train()
     assert training.run.step == 16, "evaluations at 4, 8 (the best), 12 and 16"
     assert told[-1].reason == "mse has not improved for 2 evaluations"

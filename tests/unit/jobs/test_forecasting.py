@@ -409,7 +409,7 @@ def test_a_band_holds_what_was_asked_where_years_are_alike():
     [
         ({"data": replace(smoke().data, validation=0.0)}, "needs 4 validation windows, and there are 0"),
         ({"head": PointConfig(coverage=0.0)}, "none was asked"),
-        ({"head": QuantilesConfig()}, "its own doubts"),
+        ({"head": QuantilesConfig()}, "quantiles of its own"),
     ],
 )
 def test_no_band_has_its_reason_in_the_plan(changes, why):

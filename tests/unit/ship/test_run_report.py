@@ -212,7 +212,7 @@ def test_curves_put_training_and_validation_together_and_ring_the_best(run):
 
 
 def test_a_rate_of_errors_is_a_score_and_not_a_learning_rate(run):
-    rows = [measured(step, critic_loss=1.0, critic_rate=1e-4, error_rate=0.5) for step in range(1, 4)]
+    rows = [measured(step, critic_loss=1.0, critic_rate=1e-4, error_rate=0.5 / step) for step in range(1, 4)]
     write_journal(run, rows)
     read(run)
     titles = re.findall("<figcaption><b>([a-z ]+)", (run / "report.html").read_text())
@@ -221,11 +221,18 @@ def test_a_rate_of_errors_is_a_score_and_not_a_learning_rate(run):
 
 
 def test_more_metrics_than_one_wants_to_see_are_folded_away(run):
-    write_journal(run, [measured(step, **{f"class_{place}": 0.5 for place in range(40)}) for step in (1, 2)])
+    write_journal(run, [measured(step, **{f"class_{place}": 0.5 / step for place in range(40)}) for step in (1, 2)])
     seen = read(run)
     assert seen.count("details") == 1
     assert "34 more" in seen.text  # 42 names, of which 8 are shown
     assert seen.count("svg") == 43
+
+
+def test_a_score_that_never_moved_is_a_sentence_and_a_loss_a_chart_all_the_same(run):
+    write_journal(run, [measured(step, critic_loss=1.0, unseen=0.0) for step in range(1, 4)])
+    seen = read(run)
+    assert "Never changed: unseen 0.0000." in seen.text
+    assert "critic loss" in seen.text.partition("Never changed")[0]
 
 
 def test_scores_stand_beside_the_baselines(run):
