@@ -221,7 +221,9 @@ def test_a_rate_of_errors_is_a_score_and_not_a_learning_rate(run):
 
 
 def test_more_metrics_than_one_wants_to_see_are_folded_away(run):
-    write_journal(run, [measured(step, **{f"class_{place}": 0.5 / step for place in range(40)}) for step in (1, 2)])
+    write_journal(
+        run, [measured(step, **{f"class_{place}": 0.5 / step for place in range(40)}) for step in (1, 2)]
+    )
     seen = read(run)
     assert seen.count("details") == 1
     assert "34 more" in seen.text  # 42 names, of which 8 are shown
