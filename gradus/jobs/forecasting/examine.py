@@ -15,6 +15,8 @@ from gradus.jobs.forecasting.data import DataConfig, form_of, path_of
 from gradus.jobs.forecasting.inputs import load
 
 SHOWN = 20
+TWICE = "Times that are there twice"
+MANY = 0.2  # as a share of the rows: that is no slip, but a table of several series
 EPOCH = (10**8, 10**11)  # whole numbers that are likely to be seconds since 1970: from 1973 on
 
 
@@ -92,6 +94,8 @@ def _about_times(raws: Sequence[Raw], faults: Sequence[TimeFaults], data: DataCo
         said = f"{len(rows)} {what}; "
         said += f"{remedy} trains on them." if treatment == "error" else f"treated by {remedy}."
         several = len(raws) > 1
+        if title == TWICE and not several and len(rows) > MANY * len(raws[0].rows):
+            said = f"{len(rows)} {what}: if a column names the series of a row, --data.series takes it."
         return Panel(
             title=title,
             sentence=said if rows else "None.",
@@ -106,7 +110,7 @@ def _about_times(raws: Sequence[Raw], faults: Sequence[TimeFaults], data: DataCo
     return [
         panel("Times that go back", given("order", mend.order, "sort"), mend.order, lambda f: f.unsorted),
         panel(
-            "Times that are there twice",
+            TWICE,
             given("duplicates", mend.duplicates, "first"),
             mend.duplicates,
             lambda f: f.duplicates,

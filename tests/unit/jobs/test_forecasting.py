@@ -653,6 +653,13 @@ def test_examine_names_what_is_wrong(tmp_path):
     panels = looked_at(tmp_path / "texts.csv")
     assert panels["Bad cells"].rows == [("line 7, column price", "a finite number", "'dear'")]
     assert "shop holds names: --data.series shop" in panels["Notes"].sentence
+    both = [
+        f"{row},{shop}"
+        for shop in "ab"
+        for row in polars.read_csv(prices(tmp_path)).write_csv().splitlines()[1:]
+    ]
+    (tmp_path / "two.csv").write_text("\n".join([f"{rows[0].rpartition(',')[0]},shop", *both]) + "\n")
+    assert "--data.series takes it" in looked_at(tmp_path / "two.csv")["Times that are there twice"].sentence
     sound = {title: panel.sentence for title, panel in looked_at(prices(tmp_path)).items()}
     assert {sound[title] for title in ("Missing values", "Constant columns", "Gaps", "Bad cells")} == {
         "None."
@@ -673,7 +680,7 @@ def test_examine_reads_every_series_and_the_treatments_of_the_settings(tmp_path)
     assert panels["Gaps"].columns == ("line", "series")
     assert panels["Gaps"].rows == [(32, "a"), (ROWS - 19, "b")]
     assert panels["Gaps"].sentence.endswith(
-        "treated by 2 steps of 1 day are missing before them; --data.mend.gaps hold."
+        "before which 2 steps of 1 day are missing; treated by --data.mend.gaps hold."
     )
 
 
