@@ -172,8 +172,8 @@ def range_test(job: Job, config: Any, device: torch.device) -> tuple[float, str]
         losses.append(smooth / (1 - 0.8 ** (len(losses) + 1)))
         calm, low = losses[:CALM_STEPS], min(losses[CALM_STEPS - 1 :], default=losses[-1])
         scatter = max(calm) - min(calm)
-        if len(losses) > CALM_STEPS and losses[-1] - low > 2 * (calm[-1] - low) + scatter + 1e-6:
-            break  # it has climbed well above where it began
+        if len(losses) > CALM_STEPS and losses[-1] - low > 2 * (calm[-1] - low) + 3 * scatter + 1e-6:
+            break  # it has climbed well above where it began, and not by chance
     if len(losses) < CALM_STEPS or calm[-1] - low <= scatter / 2:
         raise UsageError(
             "GR-CONFIG-005",
