@@ -30,7 +30,8 @@ class Arguments:
     """Train a recipe over several seeds or folds and write the record; settings of the recipe may follow."""
 
     target: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="JOB[/RECIPE]")]
-    """Job, and recipe if not the job's first: image_classification/digits."""
+    """Job and recipe, such as image_classification/digits. A bare job means its first recipe, or with --data
+    its recipe folder."""
     seeds: Count | None = None
     """Train with the seeds 0 to N - 1; default 3."""
     folds: Annotated[int, Within(low=2)] | None = None

@@ -23,7 +23,8 @@ class Arguments:
     """Train a recipe, evaluate it against its baseline, and write a run folder."""
 
     target: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="JOB[/RECIPE]")]
-    """Job, and recipe if not the job's first: image_classification/digits."""
+    """Job and recipe, such as image_classification/digits. A bare job means its first recipe, or with --data
+    its recipe folder."""
     data: str | None = None
     """Your own data: a file or folder in the layout that the recipe reads."""
     out: Path | None = None

@@ -75,15 +75,27 @@ def _refuse_folder(error: OSError) -> None:
 
 def read_file(root: Path, name: str) -> bytes:
     """The content of a file below a folder; InputError where it cannot be read."""
-    path = root / name
+    return read_whole(root / name, name=str(root / name))
+
+
+def read_whole(path: Path, *, name: str) -> bytes:
+    """The content of a file; InputError by ``name`` where there is none, or none that can be read."""
     try:
         if stat.S_ISFIFO(path.stat().st_mode):
             raise OSError("a pipe, which may never end")
         return path.read_bytes()
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and not os.path.islink(path):
+            raise InputError(
+                "GR-DATA-001",
+                where=name,
+                wanted="a file",
+                got="nothing at that path",
+                remedy="Check the path.",
+            ) from error
         raise InputError(
             "GR-DATA-002",
-            where=str(path),
+            where=name,
             wanted="a file that can be read",
             got=(error.strerror or str(error)).lower(),
             remedy="Check what the path is and who may read it.",

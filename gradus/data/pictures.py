@@ -15,6 +15,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from gradus.core.errors import InputError
+from gradus.data.members import read_whole
 
 Channels = Literal[1, 3]
 Fit = Literal["crop", "pad", "stretch"]
@@ -60,7 +61,7 @@ def read_picture(
 
     InputError names the file where it is missing, empty, no picture, too large, broken, or not finite.
     """
-    content = source if isinstance(source, bytes) else _read(source, name)
+    content = source if isinstance(source, bytes) else read_whole(source, name=name)
     if not content:
         raise InputError(
             "GR-DATA-003",
@@ -86,27 +87,6 @@ def read_picture(
             remedy="Copy the file again, or remove it; --skip-bad leaves such files out and lists them.",
         ) from error
     return values.reshape(*values.shape[:2], channels)  # (H, W) or (H, W, 3) -> (H, W, C)
-
-
-def _read(path: Path, name: str) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise InputError(
-            "GR-DATA-001",
-            where=name,
-            wanted="a file",
-            got="nothing at that path",
-            remedy="Check the path.",
-        ) from error
-    except OSError as error:
-        raise InputError(
-            "GR-DATA-002",
-            where=name,
-            wanted="a file that can be read",
-            got=(error.strerror or str(error)).lower(),
-            remedy="Check what the path is and who may read it.",
-        ) from error
 
 
 def _open(content: bytes, name: str, max_megapixels: float) -> Image.Image:

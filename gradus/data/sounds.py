@@ -23,6 +23,7 @@ from jaxtyping import Float, Float32
 from torch import Tensor
 
 from gradus.core.errors import InputError, UsageError
+from gradus.data.members import read_whole
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 COMPRESSED = (b"fLaC", b"OggS", b"ID3", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2")  # how such files begin
@@ -55,7 +56,7 @@ class Layout:
 
 def read_sound(source: Path | bytes, *, name: str) -> Sound:
     """The samples of a file, or of its bytes; InputError names it where it cannot be read or is empty."""
-    content = source if isinstance(source, bytes) else _content(source, name)
+    content = source if isinstance(source, bytes) else read_whole(source, name=name)
     if content[:4] == b"RIFF" and content[8:12] == b"WAVE":
         sound = read_wav(content, name=name)
     elif content.startswith(COMPRESSED):
@@ -77,19 +78,6 @@ def read_sound(source: Path | bytes, *, name: str) -> Sound:
             remedy="Take the file out of the data with its transcript.",
         )
     return sound
-
-
-def _content(path: Path, name: str) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            "GR-DATA-002",
-            where=name,
-            wanted="a file that can be read",
-            got=(error.strerror or str(error)).lower(),
-            remedy="Check what the path is and who may read it.",
-        ) from error
 
 
 # -- WAV -------------------------------------------------------------------------------------------------

@@ -159,7 +159,7 @@ def test_a_sample_that_is_no_number_has_its_place():
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(InputError, match="GR-DATA-002"):
+    with pytest.raises(InputError, match="GR-DATA-001"):
         read_sound(tmp_path / "none.wav", name="none.wav")
 
 
