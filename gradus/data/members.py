@@ -85,7 +85,7 @@ def read_whole(path: Path, *, name: str) -> bytes:
             raise OSError("a pipe, which may never end")
         return path.read_bytes()
     except OSError as error:
-        if isinstance(error, FileNotFoundError) and not os.path.islink(path):
+        if isinstance(error, FileNotFoundError) and not path.is_symlink():
             raise InputError(
                 "GR-DATA-001",
                 where=name,
