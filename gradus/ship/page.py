@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
+LONG_WORD = 24  # letters; in a narrow column longer ones may be cut anywhere
 HEAVY_BYTES = 400_000  # a scatter of ten thousand points is lighter and faster to show as pixels
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
@@ -85,7 +86,10 @@ def _cell(value: Any, *, sign: bool) -> Html:
     if sign and isinstance(value, Real):
         size = float(value)
         said = "+" * (size > 0) + "\N{MINUS SIGN}" * (size < 0) + shown(abs(size))
-    return element("td", said, **_aligned(_is_number(value)))
+    if isinstance(said, Html) or _is_number(value):
+        return element("td", said, **_aligned(_is_number(value)))
+    short = max(map(len, said.split()), default=0) <= LONG_WORD
+    return element("td", said, **({"class_": "whole"} if short else {}))
 
 
 def _is_number(value: Any) -> bool:
@@ -228,6 +232,7 @@ th, td { padding: .42rem 1.6rem .42rem 0; text-align: left; vertical-align: top;
 th:last-child, td:last-child { padding-right: 0; }
 th { color: var(--soft); font-weight: 500; font-size: .85rem; white-space: nowrap; }
 .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+.whole { overflow-wrap: break-word; }
 td:first-child { min-width: 8.5em; }
 td small { color: var(--soft); font-size: .85em; white-space: nowrap; }
 td b { font-weight: 650; }

@@ -89,6 +89,12 @@ def test_a_signed_column_has_its_signs():
     assert said == "namedifferencea+0.2500b\N{MINUS SIGN}1.5000c0.0000d"
 
 
+def test_only_a_word_that_is_too_long_for_a_narrow_column_may_be_cut():
+    text = table(["label", "key"], [["neutral and more", "x" * 300]]).text
+    assert '<td class="whole">neutral and more</td>' in text
+    assert f"<td>{'x' * 300}</td>" in text
+
+
 def test_a_page_allows_nothing_from_outside():
     seen = Reader(page("a </title><script>", 'b"><script>', element("p", "c")).decode())
     assert "script" not in {tag for tag, _ in seen.tags}
