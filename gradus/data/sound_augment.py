@@ -1,4 +1,4 @@
-"""Other ways to have said the same: in a room, by another throat, faster, noisier, cut short, with gaps.
+"""Other ways to have said the same: in a room, by another throat, faster, noisier, cut closer, with gaps.
 
 Papers: Ko et al. 2015, Audio Augmentation for Speech Recognition, Interspeech (speed); Laroche and Dolson
 1999, IEEE Transactions on Speech and Audio Processing 7(3) (time stretching by a phase vocoder); Park et al.
@@ -39,6 +39,9 @@ class SoundAugmentConfig:
     """Share of the sounds whose tempo or pitch alone is changed."""
     cut_share: Annotated[float, Within(low=0.0, below=0.5)] = 0.0
     """Most that is cut off at either end of a sound, as a share of it: recordings are trimmed by chance."""
+    margin_seconds: NotNegative = 0.0
+    """Most that comes before a sound, and after it, each in every other sound: recordings are trimmed by
+    chance. It is silent until noise is added."""
     tilt: Fraction = 0.0
     """Most of the last sample that is added to or taken off each one: a duller or a sharper microphone."""
     echo_share: Share = 0.0
@@ -48,9 +51,11 @@ class SoundAugmentConfig:
     gain_db: NotNegative = 0.0
     """Most that a sound is made louder or softer."""
     noise_share: Share = 0.0
-    """Share of the sounds that get white noise."""
+    """Share of the sounds that get noise, white unless it is tilted."""
     noise_snr_db: tuple[float, float] = (10.0, 30.0)
     """Range of the power of a sound over that of its noise."""
+    noise_tilt: Fraction = 0.0
+    """Most by which noise is tilted as sounds are by tilt: from a hiss to a hum."""
     warp: Fraction = 0.0
     """Most that the resonances of a sound are moved up or down, as a share of their frequency: another
     throat, at the same tempo and pitch."""
@@ -91,6 +96,9 @@ def augment_sounds(
             clip = time_stretch(clip, low + (high - low) * _chance(generator))
         if config.pitch_semitones and _chance(generator) < config.stretch_share:
             clip = pitch_shift(clip, config.pitch_semitones * (2 * _chance(generator) - 1))
+        if config.margin_seconds:
+            margins = (config.margin_seconds * _chance(generator) * _below(2, generator) for _ in range(2))
+            clip = torch.nn.functional.pad(clip, tuple(int(seconds * rate_hz) for seconds in margins))
         if config.echo_share and _chance(generator) < config.echo_share:
             longest = config.echo_seconds * rate_hz
             clip = in_room(
@@ -105,7 +113,9 @@ def augment_sounds(
             clip = clip * 10 ** (config.gain_db * (2 * _chance(generator) - 1) / 20)
         if _chance(generator) < config.noise_share:
             quiet, loud = config.noise_snr_db
-            clip = with_noise(clip, quiet + (loud - quiet) * _chance(generator), generator=generator)
+            tilt = config.noise_tilt * (2 * _chance(generator) - 1)
+            snr_db = quiet + (loud - quiet) * _chance(generator)
+            clip = with_noise(clip, snr_db, tilt=tilt, generator=generator)
         made.append(clip)
     lengths = torch.tensor([len(clip) for clip in made], device=length.device)
     return torch.nn.utils.rnn.pad_sequence(made, batch_first=True), lengths
@@ -170,9 +180,12 @@ def tilted(sound: Float[Tensor, "S"], share: float) -> Float[Tensor, "S"]:
     return sound + share * torch.nn.functional.pad(sound, (1, 0))[:-1]
 
 
-def with_noise(sound: Float[Tensor, "S"], snr_db: float, *, generator: torch.Generator) -> Float[Tensor, "S"]:
-    """The sound with white noise of a power ``snr_db`` below its own; silence stays silent."""
+def with_noise(
+    sound: Float[Tensor, "S"], snr_db: float, *, generator: torch.Generator, tilt: float = 0.0
+) -> Float[Tensor, "S"]:
+    """The sound with noise of a power ``snr_db`` below its own, white or tilted; silence stays silent."""
     noise = torch.randn(sound.shape, generator=generator, device=sound.device)
+    noise = tilted(noise, tilt) / (1 + tilt**2) ** 0.5  # of the power that it had
     return sound + noise * (sound.square().mean() / 10 ** (snr_db / 10)).sqrt()
 
 

@@ -1,9 +1,11 @@
-"""What is heard in a sound, some hundred times a second: log-mel bands, or the cepstrum of them.
+"""What is heard in a sound, some hundred times a second: mel bands on one of two scales, or their cepstrum.
 
 Papers: Davis and Mermelstein 1980, IEEE Transactions on Acoustics, Speech and Signal Processing 28(4) (MFCC);
 Slaney 1998, Auditory Toolbox, Interval Technical Report 1998-010 (the mel scale that librosa follows);
-Jaitly and Hinton 2013, Vocal Tract Length Perturbation, ICML workshop on deep learning for audio (the warp).
-Departures: logarithms are natural and stop at ``FLOOR``, which is near the rounding noise of 16-bit samples.
+Jaitly and Hinton 2013, Vocal Tract Length Perturbation, ICML workshop on deep learning for audio (the warp);
+Wang et al. 2017, Trainable Frontend for Robust and Far-Field Keyword Spotting, arXiv 1607.05666 (PCEN).
+Departures: logarithms are natural and stop at ``FLOOR``, which is near the rounding noise of 16-bit samples;
+PCEN's constants are given, not learnt, and softer than the paper's; its level begins as the first frame.
 Letters: B sounds, S samples, T frames, M bands, K coefficients, N samples of a window.
 """
 
@@ -22,6 +24,8 @@ from gradus.core.errors import UsageError
 FLOOR = 1e-10
 LINEAR_HZ, LOG_FROM_HZ, LOG_STEP = 200 / 3, 1000.0, math.log(6.4) / 27  # the scale: a line, then a logarithm
 LEAST_VARIANCE = 1e-5
+LEVEL_SECONDS, LEVEL_GAIN, LEVEL_BIAS, LEVEL_POWER = 0.25, 0.8, 2.0, 0.25  # of PCEN
+LEAST_LEVEL = 1e-9
 WARPED_SHARE = 0.8  # of half the sampling rate: up to there frequencies are warped, beyond it brought back
 
 
@@ -29,8 +33,10 @@ WARPED_SHARE = 0.8  # of half the sampling rate: up to there frequencies are war
 class SpectraConfig:
     """How sound becomes frames."""
 
-    form: Literal["mel", "mfcc"] = "mel"
-    """Logarithms of the energy in each mel band, or cosines of them (mel-frequency cepstral coefficients)."""
+    form: Literal["mel", "mfcc", "pcen"] = "mel"
+    """Logarithms of the energy in each mel band, or cosines of them (mel-frequency cepstral coefficients), or
+    energies by the level of the last quarter of a second (per-channel energy normalisation), which evens out
+    rooms and loudness."""
     bands: Count = 40
     """Mel bands up to half the sampling rate."""
     coefficients: Count = 13
@@ -69,7 +75,7 @@ class Spectra(nn.Module):
         self.hop = max(1, round(config.hop_seconds * rate_hz))
         self.tail = round(config.tail_seconds * rate_hz)  # samples
         self.num_samples = 2 ** math.ceil(math.log2(self.window_samples))  # of a Fourier transform
-        self.width = config.bands if config.form == "mel" else config.coefficients
+        self.width = config.coefficients if config.form == "mfcc" else config.bands
         filters = mel_filters(rate_hz, num_samples=self.num_samples, bands=config.bands)
         _refuse_deaf_bands(filters, config)
         self.register_buffer("window", torch.hann_window(self.window_samples), persistent=False)
@@ -100,7 +106,18 @@ class Spectra(nn.Module):
     def frames(
         self, sound: Float[Tensor, "B S"], warp: Float[Tensor, "B"] | None = None
     ) -> Float[Tensor, "B T M"]:
-        """Frames as they are, one for each whole window: a stream brings its own edges."""
+        """Frames as they are, one for each whole window: a sound brings its own edges."""
+        return self._formed(self._energies(sound, warp), None)[0]
+
+    def follow(
+        self, sound: Float[Tensor, "B S"], level: Float[Tensor, "B M"] | None
+    ) -> tuple[Float[Tensor, "B T K"], Float[Tensor, "B M"] | None]:
+        """The same for the next samples of a stream, given the ``level`` after the last ones, or None."""
+        return self._formed(self._energies(sound, None), level)
+
+    def _energies(
+        self, sound: Float[Tensor, "B S"], warp: Float[Tensor, "B"] | None
+    ) -> Float[Tensor, "B T M"]:
         with torch.autocast(sound.device.type, enabled=False):  # eight bits are too few for a power
             spectrum = torch.stft(
                 sound.float(),
@@ -113,8 +130,17 @@ class Spectra(nn.Module):
             )
             power = torch.view_as_real(spectrum).square().sum(-1)  # (B, N / 2 + 1, T)
             filters = self.filters if warp is None else self._warped_filters(warp)
-            bands = (filters @ power).clamp(min=FLOOR).log().transpose(1, 2)  # (B, M, T) -> (B, T, M)
-            return bands if self.cosines is None else bands @ self.cosines.T  # (B, T, M) -> (B, T, K)
+            return (filters @ power).transpose(1, 2)  # (B, M, T) -> (B, T, M)
+
+    def _formed(
+        self, energy: Float[Tensor, "B T M"], level: Float[Tensor, "B M"] | None
+    ) -> tuple[Float[Tensor, "B T K"], Float[Tensor, "B M"] | None]:
+        """Energies in the form that the config names; only PCEN has a level."""
+        with torch.autocast(energy.device.type, enabled=False):
+            if self.config.form == "pcen":
+                return by_level(energy, level, share=min(1.0, self.hop / self.rate_hz / LEVEL_SECONDS))
+            bands = energy.clamp(min=FLOOR).log()
+            return bands if self.cosines is None else bands @ self.cosines.T, None  # (B, T, M) -> (B, T, K)
 
     def _warped_filters(self, warp: Float[Tensor, "B"]) -> Float[Tensor, "B M bins"]:
         """Each sound's own filters, which hear its frequencies as others."""
@@ -125,6 +151,22 @@ class Spectra(nn.Module):
         if self.config.normalise == "training":
             return torch.where(mask[:, :, None], (frames - self.mean) / self.deviation, 0.0)
         return over_utterances(frames, mask)
+
+
+def by_level(
+    energy: Float[Tensor, "B T M"], level: Float[Tensor, "B M"] | None, *, share: float
+) -> tuple[Float[Tensor, "B T M"], Float[Tensor, "B M"]]:
+    """Per-channel energy normalisation, and the level after the last frame.
+
+    The level is a running mean that takes a ``share`` of each frame, and begins as the first one.
+    """
+    level = energy[:, 0] if level is None else level
+    levels = []
+    for frame in energy.unbind(dim=1):
+        level = torch.lerp(level, frame, share)
+        levels.append(level)
+    even = energy * (torch.stack(levels, dim=1) + LEAST_LEVEL) ** -LEVEL_GAIN
+    return (even + LEVEL_BIAS) ** LEVEL_POWER - LEVEL_BIAS**LEVEL_POWER, level
 
 
 def over_utterances(frames: Float[Tensor, "B T M"], mask: Bool[Tensor, "B T"]) -> Float[Tensor, "B T M"]:

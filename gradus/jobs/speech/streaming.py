@@ -27,6 +27,7 @@ class Streamer:
         self._waiting = torch.zeros(1, spectra.num_samples // 2)  # the silence before the first sample
         self._samples = self._frames = 0  # heard so far
         self._state = net.start(like=self._waiting)
+        self._level: Tensor | None = None  # of loudness, where the features go by it
         self._last, self._tokens = BLANK, list[int]()
 
     @property
@@ -58,7 +59,8 @@ class Streamer:
         if not count:
             return torch.zeros(1, 0, len(self.spelling.tokens))
         spectra = self.spectra
-        frames = spectra.frames(self._waiting[:, : (count - 1) * spectra.hop + spectra.num_samples])
+        next_samples = self._waiting[:, : (count - 1) * spectra.hop + spectra.num_samples]
+        frames, self._level = spectra.follow(next_samples, self._level)
         frames = spectra.normalised(frames, torch.ones(frames.shape[:2], dtype=torch.bool))
         log_probs, self._state = self.net.follow(frames, self._state)
         self._waiting = self._waiting[:, count * spectra.hop :]

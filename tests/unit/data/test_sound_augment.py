@@ -77,16 +77,46 @@ def test_a_tilt_weighs_frequencies_as_its_formula_says(share):
         assert ratio == pytest.approx(gain, rel=0.01)
 
 
+@pytest.mark.parametrize("tilt", [-0.9, 0.0, 0.5])
 @pytest.mark.parametrize("snr_db", [0.0, 10.0, 30.0])
-def test_noise_has_the_power_that_was_asked_for(snr_db):
+def test_noise_has_the_power_that_was_asked_for(snr_db, tilt):
     sound = sine(500, seconds=4)
-    added = with_noise(sound, snr_db, generator=rng()) - sound
+    added = with_noise(sound, snr_db, tilt=tilt, generator=rng()) - sound
     ratio = 10 * math.log10(sound.square().mean() / added.square().mean())
     assert ratio == pytest.approx(snr_db, abs=0.3)
     assert bool((with_noise(torch.zeros(50), snr_db, generator=rng()) == 0).all())
 
 
+@pytest.mark.parametrize(("tilt", "loud"), [(-0.9, "treble"), (0.9, "bass")])
+def test_tilted_noise_hisses_or_hums(tilt, loud):
+    power = torch.fft.rfft(with_noise(torch.ones(8000), 0.0, tilt=tilt, generator=rng()) - 1).abs().square()
+    bass, treble = power[1:1000].sum(), power[3000:4000].sum()
+    assert max(bass, treble) > 10 * min(bass, treble)
+    assert (bass > treble) == (loud == "bass")
+
+
+def test_margins_come_before_and_after_a_sound_and_are_filled_with_noise():
+    sound, length = torch.ones(400, 100), torch.full((400,), 100)
+    made, lengths = augment_sounds(
+        sound, length, SoundAugmentConfig(margin_seconds=0.05), rate_hz=RATE, generator=rng()
+    )
+    before = (made != 0).float().argmax(dim=1)
+    after = lengths - before - 100
+    assert bool((made.sum(dim=1) == 100).all())  # nothing but silence came
+    for margin in (before, after):
+        assert 0.4 < (margin == 0).float().mean() < 0.6
+        assert 380 < margin.max() < 400
+    together = ((before > 0) & (after > 0)).float().mean()
+    assert 0.15 < together < 0.35  # each end by itself
+    noisy = SoundAugmentConfig(margin_seconds=0.05, noise_share=1.0)
+    made, lengths = augment_sounds(sound, length, noisy, rate_hz=RATE, generator=rng())
+    silent = torch.arange(made.shape[1]) >= lengths[:, None]
+    assert bool(((made == 0) == silent).all())
+
+
 EVERYTHING = SoundAugmentConfig(
+    margin_seconds=0.02,
+    noise_tilt=0.5,
     speed=(0.9, 1.0, 1.1),
     stretch=(0.9, 1.1),
     pitch_semitones=2,
@@ -109,7 +139,8 @@ def test_a_batch_keeps_its_rows_apart_and_its_padding_silent(lengths, seed):
     assert torch.equal(made, again)
     assert made.isfinite().all()
     for row, (before, after) in enumerate(zip(lengths, length.tolist(), strict=True)):
-        assert before / EVERYTHING.fastest - 2 <= after <= before / 0.81 + 2 + 0.05 * RATE
+        longest = before / 0.81 + 2 + (0.05 + 2 * EVERYTHING.margin_seconds) * RATE
+        assert before / EVERYTHING.fastest - 2 <= after <= longest
         assert bool((made[row, after:] == 0).all())
 
 

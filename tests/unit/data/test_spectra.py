@@ -1,5 +1,6 @@
 """Spectra against Fourier sums and cosines written out, against librosa if it is there, and padding."""
 
+import itertools
 import math
 
 import numpy as np
@@ -96,6 +97,48 @@ def test_librosa_gives_the_same(rate_hz):
     np.testing.assert_allclose(ours, theirs, atol=1e-4)
     cepstrum = Spectra(SpectraConfig(form="mfcc"), rate_hz=rate_hz)(sound, torch.tensor([rate_hz]))[0][0]
     np.testing.assert_allclose(cepstrum.T.numpy(), librosa.feature.mfcc(S=theirs, n_mfcc=13), atol=1e-4)
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 16000])
+def test_librosa_evens_levels_out_the_same(rate_hz):
+    librosa = pytest.importorskip("librosa")
+    signal = pytest.importorskip("scipy.signal")
+    sound = noise(1, rate_hz)
+    length = torch.tensor([rate_hz])
+    energy = Spectra(SpectraConfig(), rate_hz=rate_hz)(sound, length)[0][0].exp().numpy().T  # (M, T)
+    theirs = librosa.pcen(
+        energy,
+        sr=rate_hz,
+        b=0.04,
+        gain=0.8,
+        bias=2,
+        power=0.25,
+        eps=1e-9,
+        zi=signal.lfilter_zi([0.04], [1, -0.96]) * energy[:, :1],
+    )
+    ours = Spectra(SpectraConfig(form="pcen"), rate_hz=rate_hz)(sound, length)[0][0].T.numpy()
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+def test_the_level_forgets_how_loud_a_sound_is():
+    spectra = Spectra(SpectraConfig(form="pcen", bands=8), rate_hz=RATE)
+    sound = noise(1, 2000)
+    quiet, loud = spectra.frames(sound), spectra.frames(10 * sound)
+    assert bool((loud / quiet < 3).all())  # of energies that are a hundred times as large
+
+
+@pytest.mark.parametrize("form", ["mel", "mfcc", "pcen"])
+@given(st.lists(st.integers(0, 30), min_size=1, max_size=4))
+@settings(max_examples=10, deadline=None)
+def test_a_stream_has_the_frames_of_the_whole(form, cuts):
+    spectra = Spectra(SpectraConfig(form=form, bands=14, window_seconds=0.032), rate_hz=RATE)
+    sound, size, hop = noise(1, 700), spectra.num_samples, spectra.hop
+    whole, frames, level = spectra.frames(sound), [], None
+    edges = sorted({0, *cuts, whole.shape[1]})
+    for first, last in itertools.pairwise(edge for edge in edges if edge <= whole.shape[1]):
+        some, level = spectra.follow(sound[:, first * hop : (last - 1) * hop + size], level)
+        frames.append(some)
+    torch.testing.assert_close(torch.cat(frames, dim=1), whole, atol=1e-5, rtol=1e-5)
 
 
 def test_filters_have_an_area_and_cover_what_is_between():
