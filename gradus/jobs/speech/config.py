@@ -1,7 +1,7 @@
 """The settings of a recogniser, and the models it can be."""
 
 from dataclasses import dataclass, field
-from typing import get_args
+from typing import Literal, get_args
 
 from torch import nn
 
@@ -44,6 +44,9 @@ class Config:
     model: Model = field(default_factory=SpeechRecurrentConfig)
     augment: SoundAugmentConfig = field(default_factory=SoundAugmentConfig)
     decode: DecodeConfig = field(default_factory=DecodeConfig)
+    committee: tuple[Literal["mel", "pcen"], ...] = ()
+    """Forms of the features of further recognisers that learn beside the first; the mean of their
+    probabilities is decoded."""
     merges: Whole = 0
     """Pairs of letters that become tokens of their own (subwords); 0 spells letter by letter."""
     stream_chunk_steps: Count = 10

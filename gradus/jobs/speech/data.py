@@ -165,11 +165,9 @@ def survey(
     short = too_short(train, spelling, spectra, strides=strides, fastest=augment.fastest)
     if short and not config.skip_bad:
         raise _refused(train, short)
-    mean, deviation = statistics_of(train, spectra)
     return {
         "spelling": spelling.to_plan(),
-        "mean": mean.tolist(),
-        "deviation": deviation.clamp(min=LEAST_DEVIATION).tolist(),
+        **scale_of(train, spectra),
         "recordings": {split: len(part) for split, part in found.splits.items()},
         "hours": {
             split: round(len(part.sounds.values) / config.rate_hz / 3600, 4)
@@ -206,6 +204,12 @@ def _refused(clips: Clips, short: list[tuple[int, int, int]]) -> InputError:
         got=f"{has}{more}",
         remedy="Mend its transcript, lower --model.strides or --augment.speed, or give --data.skip-bad.",
     )
+
+
+def scale_of(clips: Clips, spectra: Spectra) -> dict[str, list[float]]:
+    """The ``mean`` of each band over all frames of the clips, and its ``deviation``, which is never 0."""
+    mean, deviation = statistics_of(clips, spectra)
+    return {"mean": mean.tolist(), "deviation": deviation.clamp(min=LEAST_DEVIATION).tolist()}
 
 
 def statistics_of(clips: Clips, spectra: Spectra) -> tuple[Float[Tensor, "M"], Float[Tensor, "M"]]:

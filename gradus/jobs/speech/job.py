@@ -3,20 +3,23 @@
 The loss is CTC's, summed over utterances and counted in letters (tokens).
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
+from gradus.core.errors import UsageError
 from gradus.data.characters import Spelling
 from gradus.data.ngrams import Ngrams
 from gradus.data.ragged import BucketBatches, padded
 from gradus.data.sound_augment import augment_sounds, gaps, warps
 from gradus.data.sound_sets import Clips
 from gradus.data.sounds import SUFFIXES
-from gradus.data.spectra import Spectra
+from gradus.data.spectra import Spectra, SpectraConfig
 from gradus.engine.job import Deployable, Headline, Job, Panel, Split, supervised
 from gradus.engine.loss import Loss
 from gradus.engine.optim import Optim
@@ -24,7 +27,7 @@ from gradus.engine.run import Batch, Run
 from gradus.jobs.speech.answer import Transcript
 from gradus.jobs.speech.baseline import nearest_baseline
 from gradus.jobs.speech.config import MODELS, Config, DecodeConfig
-from gradus.jobs.speech.data import SpokenSplits, read_input, survey
+from gradus.jobs.speech.data import SpokenSplits, read_input, scale_of, survey
 from gradus.jobs.speech.examine import examine
 from gradus.jobs.speech.panels import Heard, panels
 from gradus.jobs.speech.recipes import RECIPES
@@ -32,31 +35,55 @@ from gradus.layers.ctc import ctc_loss_sum, greedy, prefix_beam
 from gradus.metrics.transcripts import TranscriptScore
 
 EVALUATION_BATCH = 32
+SCALE = ("mean", "deviation")
 LEAST_LOG_PROB = -10.0  # a token less likely at a step is not tried there
 
 
 class Recogniser(nn.Module):
-    """Log-probabilities of tokens from samples, and how many steps of each sound are real."""
+    """Log-probabilities of tokens from samples, and how many steps of each sound are real.
 
-    def __init__(self, spectra: Spectra, net: nn.Module, *, warps: tuple[float, ...] = ()) -> None:
+    Recognisers ``beside`` it have their say in what it gives: the mean is of probabilities, not of logarithms,
+    for each may name a token at a step of its own.
+    """
+
+    def __init__(
+        self,
+        spectra: Spectra,
+        net: nn.Module,
+        *,
+        warps: tuple[float, ...] = (),
+        beside: Sequence["Recogniser"] = (),
+    ) -> None:
         super().__init__()
         self.spectra, self.net, self.warps = spectra, net, warps
+        self.beside = nn.ModuleList(beside)
 
     def forward(self, sound: Float[Tensor, "B S"], sound_length: Int64[Tensor, "B"]) -> dict[str, Tensor]:
+        log_probs, steps = self._heard(sound, sound_length)
+        if self.beside:
+            each = [log_probs, *(other(sound, sound_length)["log_probs"] for other in self.beside)]
+            log_probs = torch.stack(each).logsumexp(dim=0) - math.log(len(each))  # (M, B, t, V) -> (B, t, V)
+        return {"log_probs": log_probs, "steps": steps}
+
+    def _heard(
+        self, sound: Float[Tensor, "B S"], sound_length: Int64[Tensor, "B"]
+    ) -> tuple[Float[Tensor, "B t V"], Int64[Tensor, "B"]]:
+        """What the recogniser itself gives, at each of its warps."""
         if not self.warps:
-            log_probs, steps = self.net(*self.spectra(sound, sound_length))
-            return {"log_probs": log_probs, "steps": steps}
+            return self.net(*self.spectra(sound, sound_length))
         factors = [sound.new_full(sound.shape[:1], warp) for warp in self.warps]
         heard = [self.net(*self.spectra(sound, sound_length, factor)) for factor in factors]
         mean = torch.stack([log_probs for log_probs, _ in heard]).mean(dim=0)  # (warps, B, t, V) -> (B, t, V)
-        return {"log_probs": mean.log_softmax(dim=2), "steps": heard[0][1]}
+        return mean.log_softmax(dim=2), heard[0][1]
 
     def with_gaps(
         self, batch: Batch, frames_left: Bool[Tensor, "B T"], bands_left: Bool[Tensor, "B M"]
-    ) -> tuple[Float[Tensor, "B t V"], Int64[Tensor, "B"]]:
-        """The same for training, warped, with frames and bands taken out: zero is the mean of each band."""
+    ) -> tuple[list[Float[Tensor, "B t V"]], Int64[Tensor, "B"]]:
+        """The same for training, of each by itself: warped, and with gaps of zero, the mean of each band."""
         frames, count = self.spectra(batch["sound"], batch["sound_length"], batch.get("warp"))
-        return self.net(frames * frames_left[:, :, None] * bands_left[:, None, :], count)
+        own, steps = self.net(frames * frames_left[:, :, None] * bands_left[:, None, :], count)
+        others = [other.with_gaps(batch, frames_left, bands_left)[0] for other in self.beside]
+        return [own, *itertools.chain(*others)], steps
 
 
 class Decoder:
@@ -112,12 +139,7 @@ def build(config: Config, run: Run) -> Parts:
         "measured on the training split",
     )
     splits = SpokenSplits(config.data, about=about, device=run.device)
-    spectra = Spectra(
-        config.features, rate_hz=config.data.rate_hz, mean=about["mean"], deviation=about["deviation"]
-    )
-    make = MODELS[type(config.model)]
-    net = make(config.model, bands=spectra.width, num_tokens=len(splits.spelling.tokens))
-    model = run.place(Recogniser(spectra, net, warps=config.decode.warps))
+    model = run.place(recogniser(config, run, splits, scale={name: about[name] for name in SCALE}))
     language = None
     if config.decode.order:
         plan = run.decide(
@@ -128,11 +150,44 @@ def build(config: Config, run: Run) -> Parts:
         language = Ngrams.of_plan(plan)
     return Parts(
         model=model,
-        optim=Optim(net, config.train),
+        optim=Optim(model, config.train),
         train=BucketBatches(splits.columns, batch=config.train.batch, seed=config.train.seed),
         splits=splits,
         decoder=Decoder(config.decode, spelling=splits.spelling, language=language),
     )
+
+
+def recogniser(
+    config: Config, run: Run, splits: SpokenSplits, *, scale: dict[str, list[float]]
+) -> Recogniser:
+    """The recogniser of a config, and its committee; ``scale`` is that of the first one's features."""
+    rate_hz, warps = config.data.rate_hz, config.decode.warps
+    features = [replace(config.features, form=form) for form in config.committee]
+    if config.committee and (config.features.form == "mfcc" or not config.decode.beam):
+        raise UsageError(
+            "GR-CONFIG-003",
+            where="--committee",
+            wanted="features of as many bands as the first recogniser's, and a search (--decode.beam)",
+            got=f"--features.form {config.features.form}, --decode.beam {config.decode.beam}",
+            remedy="Give --features.form mel and --decode.beam 8, or no committee.",
+        )
+
+    def measured() -> list[dict[str, list[float]]]:
+        train = splits.clips("train")
+        assert train is not None
+        return [scale_of(train, Spectra(one, rate_hz=rate_hz)) for one in features]
+
+    scales = run.decide("committee", measured, "measured on the training split") if features else []
+
+    def make(one: SpectraConfig, by: dict[str, list[float]], beside: Sequence[Recogniser]) -> Recogniser:
+        spectra = Spectra(one, rate_hz=rate_hz, **by)
+        net = MODELS[type(config.model)](
+            config.model, bands=spectra.width, num_tokens=len(splits.spelling.tokens)
+        )
+        return Recogniser(spectra, net, warps=warps, beside=beside)
+
+    beside = [make(one, by, ()) for one, by in zip(features, scales, strict=True)]
+    return make(config.features, scale, beside)
 
 
 def count_language(splits: SpokenSplits, *, order: int) -> dict[str, object]:
@@ -176,10 +231,10 @@ def stream(config: Config, parts: Parts, run: Run) -> Iterator[Batch]:
 
 
 def loss(config: Config, parts: Parts, batch: Batch) -> Loss:
-    """CTC's negative log-likelihood, by the letter."""
-    log_probs, steps = parts.model.with_gaps(batch, batch["frames_left"], batch["bands_left"])
-    total, count = ctc_loss_sum(log_probs, steps, batch["text"], batch["text_length"])
-    return Loss(total, count)
+    """CTC's negative log-likelihood, by the letter; the mean over a committee."""
+    each, steps = parts.model.with_gaps(batch, batch["frames_left"], batch["bands_left"])
+    losses = [ctc_loss_sum(one, steps, batch["text"], batch["text_length"]) for one in each]
+    return Loss(torch.stack([total for total, _ in losses]).mean(), losses[0][1])
 
 
 def evaluate(config: Config, parts: Parts, run: Run, split: Split) -> dict[str, float]:

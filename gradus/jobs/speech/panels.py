@@ -103,7 +103,8 @@ def _batch(batch: Batch, spelling: Spelling, rate_hz: int) -> Panel:
 def _streaming(config: Any, parts: Any, heard: Heard) -> list[Panel]:
     """What streaming costs, where the model can stream."""
     spectra, net = parts.model.spectra, parts.model.net
-    if config.decode.warps or not can_stream(spectra, net) or parts.splits.device.type != "cpu":
+    one_alone = not config.decode.warps and not config.committee
+    if not one_alone or not can_stream(spectra, net) or parts.splits.device.type != "cpu":
         return []
     places = list(range(min(STREAMED, len(heard.clips))))
     latency = measure_latency(

@@ -35,20 +35,23 @@ def fsdd() -> Recipe:
         augment=SoundAugmentConfig(
             speed=(0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.15, 1.2),
             cut_share=0.12,
+            margin_seconds=0.25,
             tilt=0.6,
             echo_share=0.3,
             echo_seconds=0.3,
             gain_db=15.0,
-            noise_share=0.6,
+            noise_share=0.8,
             noise_snr_db=(5.0, 40.0),
+            noise_tilt=0.9,
             warp=0.15,
             time_masks=1,
             band_masks=2,
             band_mask_width=4,
         ),
         decode=DecodeConfig(warps=(0.85, 0.925, 1.0, 1.075, 1.15), beam=8, order=6),
+        committee=("pcen",),
         train=TrainConfig(
-            steps=2600,
+            steps=1600,
             batch=32,
             rate=3e-3,
             warmup=75,
@@ -65,8 +68,10 @@ def fsdd_streaming() -> Recipe:
     changed = replace(
         config,
         model=replace(config.model, directions="one", width=128, steps_ahead=12),
-        augment=replace(config.augment, echo_share=0.0),
+        augment=replace(config.augment, margin_seconds=0.0, echo_share=0.0, noise_share=0.6, noise_tilt=0.0),
         decode=DecodeConfig(),
+        committee=(),
+        train=replace(config.train, steps=2600),
     )
     return Recipe(changed, Expect(value=0.05, minutes=10))
 
