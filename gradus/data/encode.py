@@ -21,11 +21,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gradus.core.errors import InputError
-from gradus.data.rows import Table, number
+from gradus.data.notation import PLAIN, Notation, about_notations, notations_of, number
+from gradus.data.rows import Table
 
 LIMIT = 5.0
 GAUSSIAN_HALF = 1.349  # width of the middle half of a standard Gaussian
 NUMBERS_AT_LEAST = 0.9  # share of cells that are numbers in a column of numbers; the others are mistakes
+MEND = "Mend the cell, or leave such rows out with --skip-bad."
 Missing = Literal["refuse", "mark"]
 
 
@@ -168,15 +170,22 @@ def read_columns(
     values, faults = np.empty((len(table), len(numbers))), dict[int, InputError]()
     for place, name in enumerate(numbers):
         values[:, place], is_text = table.numbers(name)
+        other = notations_of(table.cells[name]) if is_text.any() else []
         bad = is_text | (~np.isfinite(values[:, place]) if missing == "refuse" else False)
         for row in np.flatnonzero(bad).tolist():
             cell = str(table.cells[name][row])
-            faults.setdefault(row, _fault(cell, name, table.place(row), is_text=bool(is_text[row])))
+            fault = _fault(cell, name, table.place(row), is_text=bool(is_text[row]), other=other)
+            faults.setdefault(row, fault)
     return values, faults
 
 
 def read_row(
-    encoder: Encoder, cells: Mapping[str, str], *, missing: Missing, place: str
+    encoder: Encoder,
+    cells: Mapping[str, str],
+    *,
+    missing: Missing,
+    place: str,
+    notation: Notation = PLAIN,
 ) -> Float[Tensor, "1 F"]:
     """One row as features; InputError names the column that is not there, or no number where one must be."""
     for name in encoder.names:
@@ -184,7 +193,7 @@ def read_row(
             raise lacks_column(place, name)
     values = []
     for column in encoder.numbers:
-        value = number(cells[column.name])
+        value = number(cells[column.name], notation)
         if value is None or (missing == "refuse" and not math.isfinite(value)):
             raise _fault(cells[column.name], column.name, place, is_text=value is None)
         values.append(value)
@@ -211,12 +220,20 @@ def lacks_column(place: str, name: str) -> InputError:
     )
 
 
-def _fault(cell: str, column: str, place: str, *, is_text: bool) -> InputError:
+def _fault(
+    cell: str, column: str, place: str, *, is_text: bool, other: Sequence[Notation] = ()
+) -> InputError:
+    """The error for a cell; ``other`` are notations in which all cells of its column are numbers."""
+    if is_text and other:
+        remedy = f"The column holds {about_notations(other, cell=cell)}."
+    elif is_text:
+        remedy = f"{MEND} Columns of names go into --data.categories."
+    else:
+        remedy = f"{MEND} --data.missing mark keeps them."
     return InputError(
         "GR-ROWS-007" if is_text else "GR-ROWS-008",
         where=f"{place}, column {column!r}",
         wanted="a number" if is_text else "a finite number",
         got=repr(cell)[:80] if cell else "an empty cell",
-        remedy="Mend the cell, or leave such rows out with --skip-bad."
-        + (" Columns of names go into --data.categories." if is_text else " --data.missing mark keeps them."),
+        remedy=remedy,
     )

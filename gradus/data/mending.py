@@ -12,7 +12,8 @@ from jaxtyping import Float64, Int64
 
 from gradus.core.errors import InputError
 from gradus.data.calendar import Step, places_of, step_of, times_at, worded
-from gradus.data.series import Moments, Raw
+from gradus.data.moments import Moments
+from gradus.data.series import Raw
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +45,11 @@ class Series:
     """Rows of which every column is there."""
     static: tuple[str, ...]
     notes: tuple[str, ...]
+
+    @property
+    def place(self) -> str:
+        """The file, and the name of the series where that has one."""
+        return f"{self.where}, series {self.name}" if self.name else self.where
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,11 @@
 """Tables of rows: .csv, .tsv or .txt, plain or .gz, a row a line, every cell a text until a column is read.
 
 The first line names the columns unless a number stands in it. The separator is the comma, semicolon or tab
-that the first line has most of.
+that the first line has most of; where numbers have a decimal comma, the comma only if there is no other.
 """
 
 import csv
 import io
-import math
-import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,12 +18,11 @@ from numpy.typing import NDArray
 
 from gradus.core.errors import InputError
 from gradus.data.lines import read_lines
+from gradus.data.notation import PLAIN, Notation, number, numbers_of
 
 SEPARATORS = (",", ";", "\t")
-MISSING = ("", "na", "n/a", "nan", "null", "none", "?")  # what files write where a number is missing
 BLANK = " \t,;"  # a line of nothing else is an empty one
 TWINS = ("Fwd Header Length",)  # the files of CICIDS2017 name this column twice
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?inf(inity)?", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +36,7 @@ class Table:
     """Each file with the lines in it that its rows were on."""
     faults: tuple[InputError, ...] = ()
     """Rows that were left out."""
+    notation: Notation = PLAIN
 
     def __len__(self) -> int:
         return int(self.cells.height)
@@ -61,17 +59,7 @@ class Table:
 
     def numbers(self, column: str) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """A column as numbers, NaN where one is missing, and where there is a text that is no number."""
-        import polars
-
-        cells = self.cells[column]
-        values = cells.cast(polars.Float64, strict=False)
-        odd = values.is_null() | ~values.fill_null(0.0).is_finite()  # infinite is also what overflowed
-        result = values.fill_null(math.nan).to_numpy().copy()
-        is_text = np.zeros(len(result), dtype=np.bool_)
-        for row in odd.arg_true().to_list():
-            value = number(cells[row])
-            result[row], is_text[row] = (math.nan, True) if value is None else (value, False)
-        return result, is_text
+        return numbers_of(self.cells[column], self.notation)
 
     def select(self, rows: NDArray[np.bool_], *, faults: tuple[InputError, ...]) -> "Table":
         """The rows at which ``rows`` is true, in order; ``faults`` say why the others are left out."""
@@ -82,15 +70,7 @@ class Table:
             (where, lines[piece]) for (where, lines), piece in zip(self.origins, pieces, strict=True)
         )
         cells = self.cells.filter(polars.Series(rows))
-        return Table(self.columns, cells, kept, self.faults + faults)
-
-
-def number(text: str) -> float | None:
-    """The number that a cell holds, NaN where it is missing, None where it is a text that is no number."""
-    text = text.strip()
-    if text.lower() in MISSING:
-        return math.nan
-    return float(text) if _NUMBER.fullmatch(text) else None
+        return Table(self.columns, cells, kept, self.faults + faults, self.notation)
 
 
 def cells_of(line: str, *, separator: str, place: str) -> list[str]:
@@ -115,19 +95,20 @@ def unclosed(place: str, got: str) -> InputError:
     )
 
 
-def separator_of(line: str) -> str:
-    """The separator that a first line has most of."""
-    return max(SEPARATORS, key=line.count)
+def separator_of(line: str, notation: Notation = PLAIN) -> str:
+    """The separator that a first line has most of; a comma that may be a decimal one counts for less."""
+    others = [mark for mark in SEPARATORS if mark != "," and mark in line]
+    return max(others if others and notation.decimal == "comma" else SEPARATORS, key=line.count)
 
 
-def names_columns(cells: Sequence[str]) -> bool:
+def names_columns(cells: Sequence[str], notation: Notation = PLAIN) -> bool:
     """Whether a first line is a header: no cell of it is a number, and none is empty but the first or last.
 
     Programs that write a table with the numbers of its rows leave the name of these away, and others end each
     line with a separator.
     """
     inner = cells[cells[0] == "" : len(cells) - (cells[-1] == "")]
-    return len(inner) > 0 and all(cell and number(cell) is None for cell in inner)
+    return len(inner) > 0 and all(cell and number(cell, notation) is None for cell in inner)
 
 
 def wrong_width(place: str, *, wanted: int, got: int) -> InputError:
@@ -141,12 +122,14 @@ def wrong_width(place: str, *, wanted: int, got: int) -> InputError:
     )
 
 
-def read_table(path: Path, *, skip_bad: bool = False) -> Table:
+def read_table(path: Path, *, skip_bad: bool = False, notation: Notation = PLAIN) -> Table:
     """The rows of a file: see ``table_of``; InputError as well where it is no text that can be read."""
-    return table_of(read_lines(path), where=str(path), skip_bad=skip_bad)
+    return table_of(read_lines(path), where=str(path), skip_bad=skip_bad, notation=notation)
 
 
-def table_of(lines: Iterable[str], *, where: str, skip_bad: bool = False) -> Table:
+def table_of(
+    lines: Iterable[str], *, where: str, skip_bad: bool = False, notation: Notation = PLAIN
+) -> Table:
     """The rows in the lines of a text; columns without a header are called ``column 1``, ``column 2``, ...
 
     Empty lines are passed over. InputError names the line that has too many or too few cells, or a quote left
@@ -164,9 +147,9 @@ def table_of(lines: Iterable[str], *, where: str, skip_bad: bool = False) -> Tab
             got="an empty file",
             remedy="Check the path, or export the table again.",
         )
-    separator = separator_of(first)
+    separator = separator_of(first, notation)
     head = cells_of(first, separator=separator, place=f"{where}, line {first_line}")
-    has_header = names_columns(head)
+    has_header = names_columns(head, notation)
     columns = (
         column_names(head, where=f"{where}, line {first_line}")
         if has_header
@@ -208,7 +191,7 @@ def table_of(lines: Iterable[str], *, where: str, skip_bad: bool = False) -> Tab
     )
     assert frame.shape == (len(kept), len(columns)), f"{frame.shape} is not {(len(kept), len(columns))}"
     trimmed = frame.with_columns(polars.all().fill_null("").str.strip_chars())
-    return Table(columns, trimmed, ((where, np.array(kept)),), tuple(faults))
+    return Table(columns, trimmed, ((where, np.array(kept)),), tuple(faults), notation)
 
 
 def _plain(line: str, *, separator: str, width: int, place: str) -> str:
@@ -261,6 +244,7 @@ def joined(tables: Sequence[Table]) -> Table:
         polars.concat([table.cells for table in tables]),
         tuple(origin for table in tables for origin in table.origins),
         tuple(fault for table in tables for fault in table.faults),
+        first.notation,
     )
 
 

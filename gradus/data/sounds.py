@@ -26,7 +26,8 @@ from gradus.core.errors import InputError, UsageError
 from gradus.data.members import read_whole
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
-COMPRESSED = (b"fLaC", b"OggS", b"ID3", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2")  # how such files begin
+MPEG = tuple(bytes((0xFF, 0xE2 | version << 3 | plain)) for version in (0, 2, 3) for plain in (0, 1))
+COMPRESSED = (b"fLaC", b"OggS", b"ID3", *MPEG)  # how such files begin; MPEG: layer 3, with checksums or not
 MOST_SECONDS = 3600.0
 RATES_HZ = (100, 768_000)
 PCM, FLOATS, EXTENSIBLE = 1, 3, 0xFFFE

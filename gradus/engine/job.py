@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from PIL import Image
@@ -74,6 +75,8 @@ class Recipe:
     expect: Expect
     headline: Headline | None = None
     """What decides on these data, where it is not what decides for the job: F1 where classes are skewed."""
+    baseline: Callable[[Any, Any], dict[str, float]] | None = None
+    """The naive answer to this recipe, where it is not the job's."""
 
 
 @runtime_checkable
@@ -101,6 +104,8 @@ class Deployable:
     lines: Callable[[Iterable[str], str], Iterator[tuple[str, Raw | GradusError]]] | None = None
     """The inputs in the lines of a text, each with its name, given the lines and the name of the text: for a
     job whose inputs are sentences or rows. Without it a file is one input."""
+    inside: Callable[[Path], Iterator[tuple[str, Raw | GradusError]]] | None = None
+    """The inputs in a file, each with its name, where a file holds several that are no lines: series."""
     endings: tuple[str, ...] = ()
     """What names of files end in that are an input, in small letters; others in a folder are passed over.
     Without it every file in a folder is an input."""
@@ -155,7 +160,7 @@ class Job:
     """Fits what is not learnt by steps, a threshold or a temperature, to the weights that an evaluation in
     training will score. It is state of a part, and is saved with them."""
     baseline: Callable[[Any, Any], dict[str, float]]
-    """The naive answer, scored the same way on the test split."""
+    """The naive answer, scored the same way on the test split; the first line of its docstring is printed."""
     deploy: Callable[[Any, Any], Deployable]
     panels: Callable[[Any, Any, Run], list[Panel]] = no_panels
     """What the report shows beside curves and scores: mistakes, a batch as the model saw it."""
@@ -164,9 +169,15 @@ class Job:
 
 
 def scored_for(job: Job, recipe: str) -> Job:
-    """The job with the headline of one of its recipes, where that has one of its own."""
-    own = job.recipes[recipe]().headline if recipe in job.recipes else None
-    return dataclasses.replace(job, headline=own) if own else job
+    """The job with the headline and the baseline of one of its recipes, where that has its own."""
+    if recipe not in job.recipes:
+        return job
+    own = job.recipes[recipe]()
+    if own.headline is None and own.baseline is None:
+        return job
+    return dataclasses.replace(
+        job, headline=own.headline or job.headline, baseline=own.baseline or job.baseline
+    )
 
 
 def supervised(loss: Callable[[Any, Any, Batch], Loss]) -> Callable[[Any, Any, Batch, Run], None]:

@@ -27,4 +27,5 @@ def conformal_margin(errors: Float[Tensor, "N ..."], *, coverage: float) -> Floa
     """
     assert len(errors) >= fewest_errors(coverage), f"{len(errors)} errors are too few for {coverage:g}"
     rank = math.ceil((len(errors) + 1) * coverage - 1e-9)
-    return torch.kthvalue(errors.abs(), max(1, rank), dim=0).values
+    together = errors.abs().movedim(0, -1).contiguous()  # (N, ...) -> (..., N): one band side by side
+    return torch.kthvalue(together, max(1, rank), dim=-1).values

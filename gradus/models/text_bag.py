@@ -257,15 +257,19 @@ def count_ngrams(texts: Ragged, *, longest: int, min_count: int, num_words: int)
     return found
 
 
-def log_count_ratios(counts: Int64[Tensor, "F K"], *, smoothing: float) -> Float[Tensor, "F K"]:
+def log_count_ratios(
+    counts: Int64[Tensor, "F K"], *, smoothing: float, texts: Int64[Tensor, "F"] | None = None
+) -> Float[Tensor, "F K"]:
     """For each feature and class, the logarithm of how much likelier the feature is there than elsewhere.
 
-    ``counts`` are the texts of each class that have the feature. Wang and Manning's equation 1, a class
-    against all others; the padding feature has 0.
+    ``counts`` are the texts of each class that have the feature, ``texts`` all that have it: their sum,
+    unless a text may be of several classes. Wang and Manning's equation 1, a class against all texts that are
+    not of it; the padding feature has 0.
     """
     counts = counts.double()
+    everywhere = counts.sum(dim=1) if texts is None else texts.double()
     inside = counts + smoothing
-    outside = counts.sum(dim=1, keepdim=True) - counts + smoothing
+    outside = everywhere[:, None] - counts + smoothing
     ratios = (inside / inside.sum(dim=0)).log() - (outside / outside.sum(dim=0)).log()
     ratios[0] = 0.0
     return ratios.float()

@@ -1,7 +1,7 @@
 """Asking a trained model: inputs in, answers out in the same order, and their files.
 
 An input is a path, an array, bytes or a text: what the job's ``read`` takes. A file of arrays (.npy, .npz)
-stands for the items in it, and so does a file of lines where the job's inputs are lines.
+stands for the items in it, and so do a file of lines where the job's inputs are lines and a table of series.
 """
 
 import io
@@ -58,13 +58,15 @@ def answered(
 
 
 def _items(deployable: Deployable, inputs: Iterable[Raw]) -> Iterator[Item]:
-    """The inputs, with the arrays or the lines of a file in its place."""
+    """The inputs, with the arrays, the lines or the series of a file in its place."""
     for raw in inputs:
         try:
             if isinstance(raw, Path) and raw.suffix.lower() in ARRAYS:
                 yield from arrays(raw)
             elif isinstance(raw, Path) and deployable.lines:
                 yield from deployable.lines(read_lines(raw), str(raw))
+            elif isinstance(raw, Path) and deployable.inside:
+                yield from deployable.inside(raw)
             else:
                 yield raw, raw
         except GradusError as error:

@@ -37,9 +37,11 @@ ROWS: dict[str, Page] = {
     ),
     "GR-ROWS-007": Page(
         "A text stands in a column of numbers",
-        "Nearly all cells of the column are numbers (or were, in training), and one is not.",
-        "Mend the cell, leave such rows out with `--skip-bad`, or name the column in `--data.categories` if "
-        "its values are names.",
+        "Nearly all cells of the column are numbers (or were, in training), and one is not; or all are "
+        "numbers, with a decimal comma (1,5) or marks between thousands (1,234.5), which is never guessed.",
+        "Mend the cell, leave such rows out with `--skip-bad`, give `--data.decimal comma` or "
+        "`--data.thousands` if the numbers are written so, or name the column in `--data.categories` if its "
+        "values are names.",
     ),
     "GR-ROWS-008": Page(
         "A number is missing or infinite",

@@ -22,7 +22,8 @@ SERIES: dict[str, Page] = {
         "Text stands in a column of numbers",
         "The error names the line and the column. Cells that are empty, or say na, n/a, nan, null, none or "
         "?, are missing values and no text.",
-        "Mend the cell, or read other columns with --data.targets.",
+        "Mend the cell, or read other columns with --data.targets. Numbers written 1,5 or 1.234,5 are read "
+        "with --data.decimal comma and --data.thousands.",
     ),
     "GR-SERIES-005": Page(
         "A static column changes within a series",
@@ -38,7 +39,9 @@ SERIES: dict[str, Page] = {
     "GR-SERIES-007": Page(
         "A cell is no time",
         "Times are written as in ISO 8601 (2026-01-31, 2026-01-31 14:00, 2026-01-31T14:00:00.5Z; slashes for "
-        "bars), in one form throughout, or as whole numbers.",
+        "bars), in one form throughout, or as whole numbers. Numbers since 1970 are dates with "
+        "--data.time-format seconds, milliseconds, microseconds or nanoseconds; in Parquet, columns of dates "
+        "are read as they are.",
         "Mend the cell, or say --data.time-format where all times have another format.",
     ),
     "GR-SERIES-008": Page(
@@ -155,8 +158,9 @@ SERIES: dict[str, Page] = {
     ),
     "GR-SERIES-051": Page(
         "An input holds several series",
-        "An answer is the forecast of one series.",
-        "Give each series a file of its own.",
+        "An answer is the forecast of one series. `gradus predict` gives one for each series of a table; an "
+        "input of `Deployable.read` is one of them.",
+        "Give one series at a time, or leave the table to `gradus predict`.",
     ),
     "GR-SERIES-052": Page(
         "An array is no history",

@@ -53,7 +53,7 @@ SOUND: dict[str, Page] = {
         "No recordings with transcripts",
         "The path holds none of the layouts that gradus knows, or holds no sound at all.",
         "Put a .txt with the same name beside each sound, or a transcripts.csv with the columns path and "
-        "text.",
+        "text. Unpack archives that are inside a folder or an archive.",
     ),
     "GR-SOUND-011": Page(
         "A sound without its transcript",
@@ -74,7 +74,9 @@ SOUND: dict[str, Page] = {
     ),
     "GR-SOUND-014": Page(
         "A line of a transcript file that cannot be read",
-        "The line lacks a column, repeats a name, or asks for a program to be run, which gradus never does.",
+        "The line lacks a column, repeats a name, gives times that are none, names a sound outside the set, "
+        "or asks for a program to be run, which gradus never does. Or the table lacks a column: its first "
+        "line must name them, as path and text or as --data.path-column and --data.text-column say.",
         "Mend the line or remove it; --data.skip-bad leaves such lines out and counts them.",
     ),
     "GR-SOUND-015": Page(
@@ -86,6 +88,12 @@ SOUND: dict[str, Page] = {
         "No training recordings",
         "The data have splits of their own, and none of them is for training or none for the test.",
         "Add the split, or set --data.test above 0.",
+    ),
+    "GR-SOUND-017": Page(
+        "An utterance beyond the end of its recording",
+        "A line of Kaldi's segments gives an utterance a start or an end that the recording does not reach. "
+        "Usually the times belong to another recording, or the sound is cut.",
+        "Mend the times or take the line out; --data.skip-bad leaves such lines out and counts them.",
     ),
     "GR-SOUND-020": Page(
         "An utterance shorter than its transcript",

@@ -1,6 +1,6 @@
-"""What a detector says of one row: whether it is an alarm, by how much, and which columns speak for it."""
+"""What a detector says of a row (is it an alarm, which columns speak for it) and of many rows together."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 TOP = 3
+STRANGEST = 5  # rows that are told after all answers, where there are more
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,10 @@ class Verdict:
     reasons: tuple[Reason, ...]
     row: Float[Tensor, "F"] = field(repr=False, compare=False)
     """The row as features, for what is said of many rows together."""
+    where: str
+    """The file and line of the row."""
+    name: str | None
+    """What the column of ``--data.id-column`` calls the row; None where there is none."""
 
     @property
     def alarm(self) -> bool:
@@ -43,6 +48,8 @@ class Verdict:
         columns: tuple[str, ...],
         cells: Mapping[str, str],
         row: Float[Tensor, "F"],
+        where: str,
+        id_column: str | None,
     ) -> "Verdict":
         """The verdict on a row of these cells, given each column's part of its error."""
         shares = error.float() / error.sum().clamp(min=1e-12)
@@ -51,11 +58,12 @@ class Verdict:
             Reason(columns[place], cells[columns[place]], value)
             for place, value in zip(places.tolist(), values.tolist(), strict=True)
         )
-        return cls(score, threshold, reasons, row)
+        return cls(score, threshold, reasons, row, where, cells.get(id_column) if id_column else None)
 
     def to_dict(self) -> dict[str, Any]:
         """The verdict as plain JSON values; ``reasons`` has the share of each column, with its value."""
         return {
+            **({} if self.name is None else {"id": self.name}),
             "alarm": self.alarm,
             "score": self.score,
             "threshold": self.threshold,
@@ -64,3 +72,31 @@ class Verdict:
 
     def draw(self) -> None:
         """A verdict is a line; a picture of each row of a table would help nobody."""
+
+
+def strangest(verdicts: Sequence[Verdict]) -> list[str]:
+    """The rows with the highest scores, the highest first, a line each; none where a glance shows all."""
+    if len(verdicts) <= STRANGEST:
+        return []
+    first = sorted(verdicts, key=lambda verdict: -verdict.score)[:STRANGEST]
+    alarms = sum(verdict.alarm for verdict in verdicts)
+    return [
+        f"{alarms} alarms in {len(verdicts)} rows; the {STRANGEST} highest scores "
+        f"(threshold {first[0].threshold:.4g}):",
+        *map(_told, first),
+    ]
+
+
+def _told(verdict: Verdict) -> str:
+    """A row in a line: its name or place, its score, and the columns that speak for it."""
+    place = verdict.where if verdict.name is None else f"id {verdict.name} ({verdict.where})"
+    reasons = ", ".join(f"{r.column}={r.value} ({r.share:.0%})" for r in verdict.reasons)
+    return f"{place}: {verdict.score:.4g}{', an alarm' if verdict.alarm else ''}, for {reasons}"
+
+
+def unnamed(verdicts: Sequence[Verdict], id_column: str | None) -> list[str]:
+    """What to say of rows that lack the column that names them."""
+    count = sum(verdict.name is None for verdict in verdicts)
+    if id_column is None or count == 0:
+        return []
+    return [f"{count} of {len(verdicts)} rows have no column {id_column!r}: they go by their lines alone"]

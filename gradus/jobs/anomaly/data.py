@@ -123,7 +123,9 @@ def tables_of(config: DataConfig) -> tuple[dict[str, Table], Format]:
         )
     tables, kinds = {}, []
     for split, paths in sorted(by_split.items(), reverse=True):  # train, then test
-        each = [recognise(read_table(path, skip_bad=config.skip_bad)) for path in paths]
+        each = [
+            recognise(read_table(path, skip_bad=config.skip_bad, notation=config.notation)) for path in paths
+        ]
         kinds += [kind for _, kind in each]
         tables[split] = joined([table for table, _ in each])
     return tables, kinds[0]

@@ -9,6 +9,7 @@ import numpy as np
 
 from gradus.core.errors import GradusError, InputError
 from gradus.data.encode import NumberColumn, kind_of
+from gradus.data.notation import about_notations, notations_of, numbers_of
 from gradus.data.rows import Table
 from gradus.engine.job import Panel
 from gradus.jobs.anomaly.config import Config, window_of
@@ -17,7 +18,6 @@ from gradus.jobs.anomaly.formats import Format
 from gradus.jobs.anomaly.prepare import NORMAL, DataConfig, Part, RowSet
 
 SHOWN = 20
-COMMA = r"^[+-]?\d+,\d+$"
 DATE, ISO_DATE = r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b", r"^\d{4}-\d\d-\d\d\b"
 
 
@@ -134,7 +134,15 @@ def _repeated(train: Part, test: Part) -> Panel:
 def _hints(tables: Mapping[str, Table], data: DataConfig, kind: Format) -> Panel:
     """Columns that are likely to be something else than what they are read as."""
     table = next(iter(tables.values()))
-    told = {data.time, data.label, kind.label, *data.leave_out, *kind.left_out}
+    told = {
+        data.time,
+        data.label,
+        data.id_column,
+        *data.categories,
+        kind.label,
+        *data.leave_out,
+        *kind.left_out,
+    }
     labelled = (data.label or kind.label) is not None
     hints = [
         (name, hint)
@@ -152,15 +160,19 @@ def _hints(tables: Mapping[str, Table], data: DataConfig, kind: Format) -> Panel
 def _hint(table: Table, name: str, normal: tuple[str, ...]) -> str:
     """What a column may be, with the setting that says so; nothing where it looks like what it is read as."""
     cells, quoted = table.cells[name], quote(name)
-    if cells.str.contains(COMMA).all():
-        return "numbers with a decimal comma are texts here: write them with a point"
+    if kind_of(table, name) == "category" and (notations := notations_of(cells)):
+        odd = numbers_of(cells, table.notation)[1]
+        return about_notations(notations, cell=cells[int(odd.argmax())])
     if cells.str.contains(ISO_DATE).all():
         return f"dates: --data.time {quoted} puts the rows in their order"
     if cells.str.contains(DATE).all():
         return "dates: written as 2017-07-07 08:59 they could put the rows in their order"
     kind = kind_of(table, name)
     if kind == "number" and _counts_rows(table, name):
-        return f"whole numbers that only rise: --data.leave-out {quoted} does not learn them"
+        return (
+            f"whole numbers that only rise: --data.leave-out {quoted} does not learn them, and "
+            f"--data.id-column {quoted} tells them with each answer as well"
+        )
     if kind == "category" and cells.str.to_lowercase().is_in(list(normal)).any():
         return f"labels: --data.label {quoted} takes them for what each row is"
     return ""

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from gradus.core.errors import GradusError, InputError
 from gradus.data.encode import Encoder, Missing, lacks_column, read_row
+from gradus.data.notation import PLAIN, Notation
 from gradus.data.rows import BLANK, cells_of, column_names, names_columns, separator_of, unclosed, wrong_width
 
 Cells = dict[str, str]
@@ -27,29 +29,32 @@ class Placed:
 
     cells: tuple[Cells, ...]
     features: tuple[Tensor, ...]
+    where: str
+    """Where the item's own row stands: its file and line."""
 
 
 class RowReader:
     """Reads what a person hands to predict as the rows that the model was trained on."""
 
-    def __init__(self, encoder: Encoder, *, table: tuple[str, ...], missing: Missing, window: int) -> None:
+    def __init__(
+        self,
+        encoder: Encoder,
+        *,
+        table: tuple[str, ...],
+        missing: Missing,
+        window: int,
+        notation: Notation = PLAIN,
+    ) -> None:
         self.encoder, self.table, self.missing, self.window = encoder, table, missing, window
+        self.notation = notation
 
     def read(self, raw: Any) -> Float[Tensor, "1 *T F"]:
         """One item as features; InputError names what is wrong with it."""
-        features = self._placed(raw).features
+        features = self.placed(raw).features
         if self.window == 1:
             return features[-1]
         padded = [features[0]] * (self.window - len(features)) + list(features[-self.window :])
         return torch.cat(padded)[None]  # T of (1, F) -> (1, T, F)
-
-    def cells(self, raw: Any) -> Cells:
-        """The row that an item is about, by column."""
-        return self._placed(raw).cells[-1]
-
-    def features(self, raw: Any) -> Float[Tensor, "F"]:
-        """The row that an item is about, as features."""
-        return self._placed(raw).features[-1][0]
 
     def lines(self, lines: Iterable[str], name: str) -> Iterator[tuple[str, Placed | GradusError]]:
         """The items in the lines of a table, a row each; a first line that names columns is its header.
@@ -62,7 +67,7 @@ class RowReader:
         first_place, first = next(numbered, (1, ""))
         if not first:
             return
-        separator, where = separator_of(first), f"{name}, line {first_place}"
+        separator, where = separator_of(first, self.notation), f"{name}, line {first_place}"
         try:
             columns = self._header(first, separator=separator, where=where)
         except GradusError as error:
@@ -78,19 +83,19 @@ class RowReader:
                 continue
             try:
                 row = self._by_column(cells_of(line, separator=separator, place=where), columns, place=where)
-                encoded = read_row(self.encoder, row, missing=self.missing, place=where)
+                encoded = self._encoded(row, where)
             except GradusError as error:
                 opened = place if error.code == "GR-ROWS-005" else opened
                 yield where, error
                 continue
             cells.append(row)
             features.append(encoded)
-            yield where, Placed(tuple(cells), tuple(features))
+            yield where, Placed(tuple(cells), tuple(features), where)
 
     def _header(self, line: str, *, separator: str, where: str) -> tuple[str, ...] | None:
         """The columns that a first line names, or None where it is a row; none that is wanted may lack."""
         cells = cells_of(line, separator=separator, place=where)
-        if not names_columns(cells):
+        if not names_columns(cells, self.notation):
             return None
         columns = column_names(cells, where=where)
         for name in self.encoder.names:
@@ -98,7 +103,7 @@ class RowReader:
                 raise lacks_column(where, name)
         return columns
 
-    def _placed(self, raw: Any) -> Placed:
+    def placed(self, raw: Any) -> Placed:
         """An input as rows that have been read."""
         if isinstance(raw, Placed):
             return raw
@@ -106,19 +111,27 @@ class RowReader:
         if not isinstance(rows, Sequence | np.ndarray) or len(rows) == 0:
             raise _unknown(raw)
         cells = tuple(self._row(row) for row in rows)
-        features = (read_row(self.encoder, row, missing=self.missing, place="a row") for row in cells)
-        return Placed(cells, tuple(features))
+        return Placed(cells, tuple(self._encoded(row, "a row") for row in cells), "a row")
+
+    def _encoded(self, row: Cells, place: str) -> Float[Tensor, "1 F"]:
+        return read_row(self.encoder, row, missing=self.missing, place=place, notation=self.notation)
 
     def _row(self, raw: Any) -> Cells:
         """One row, in whatever form, by column."""
         if isinstance(raw, str):
-            cells = cells_of(raw, separator=separator_of(raw), place="a row")
+            cells = cells_of(raw, separator=separator_of(raw, self.notation), place="a row")
             return self._by_column(cells, None, place="a row")
         if isinstance(raw, Mapping):
-            return {str(name): _text(value) for name, value in raw.items()}
+            return {str(name): self._text(value) for name, value in raw.items()}
         if isinstance(raw, Sequence) or (isinstance(raw, np.ndarray) and raw.ndim == 1):
-            return self._by_column([_text(value) for value in raw], None, place="a row")
+            return self._by_column([self._text(value) for value in raw], None, place="a row")
         raise _unknown(raw)
+
+    def _text(self, value: Any) -> str:
+        """A value as a cell of a table; None is a missing one."""
+        if isinstance(value, Real):
+            return self.notation.written(value)
+        return "" if value is None else str(value).strip()
 
     def _by_column(self, cells: Sequence[str], columns: tuple[str, ...] | None, *, place: str) -> Cells:
         """Cells with the names of their columns: those of the header, else those of the training table."""
@@ -133,11 +146,6 @@ class RowReader:
         if len(names) != len(cells):
             raise wrong_width(place, wanted=len(names), got=len(cells))
         return dict(zip(names, cells, strict=True))
-
-
-def _text(value: Any) -> str:
-    """A value as a cell of a table; None is a missing one."""
-    return "" if value is None else str(value).strip()
 
 
 def _unknown(raw: Any) -> InputError:

@@ -1,7 +1,7 @@
 """Anomalies in rows: what is not like the normal ones. Headline: area under the ROC curve."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from gradus.core.errors import UsageError
 from gradus.data.batches import Batches
-from gradus.engine.job import Deployable, Headline, Job, Panel, Split, supervised
+from gradus.engine.job import Answer, Deployable, Headline, Job, Panel, Split, supervised
 from gradus.engine.loss import Loss
 from gradus.engine.optim import Optim
 from gradus.engine.run import Batch, Run
-from gradus.jobs.anomaly.answer import Verdict
+from gradus.jobs.anomaly.answer import Verdict, strangest, unnamed
 from gradus.jobs.anomaly.baseline import shallow_baselines
 from gradus.jobs.anomaly.config import Config, window_of
 from gradus.jobs.anomaly.data import RowSplits, survey
@@ -225,7 +225,34 @@ def baseline(config: Config, parts: Parts) -> dict[str, float]:
 def deploy(config: Config, parts: Parts) -> Deployable:
     """The detector; a row of a table is an input, a line each, and alarms are what matters of a stream."""
     rows = parts.rows
-    reader = RowReader(rows.encoder, table=rows.table, missing=config.data.missing, window=rows.window)
+    reader = RowReader(
+        rows.encoder,
+        table=rows.table,
+        missing=config.data.missing,
+        window=rows.window,
+        notation=config.data.notation,
+    )
+
+    def answer(output: dict[str, Tensor], raw: Any) -> Verdict:
+        placed = reader.placed(raw)
+        return Verdict.of(
+            output["score"].item(),
+            output["error"][0],
+            threshold=threshold,
+            columns=rows.encoder.names,
+            cells=placed.cells[-1],
+            row=placed.features[-1][0],
+            where=placed.where,
+            id_column=config.data.id_column,
+        )
+
+    def remarks(answers: Sequence[Answer]) -> list[str]:
+        verdicts = [verdict for verdict in answers if isinstance(verdict, Verdict)]
+        if not verdicts:
+            return []
+        moved = remark(rows.profile, torch.stack([verdict.row for verdict in verdicts]))
+        return [*unnamed(verdicts, config.data.id_column), *moved, *strangest(verdicts)]
+
     device, threshold = parts.detector.threshold.device, parts.detector.threshold.item()
     shape = (2, len(rows.encoder.owners)) if rows.window == 1 else (2, rows.window, len(rows.encoder.owners))
     return Deployable(
@@ -233,25 +260,11 @@ def deploy(config: Config, parts: Parts) -> Deployable:
         example={"row": torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(device)},
         axes={"row": {0: "batch"}},
         read=lambda raw: {"row": reader.read(raw).to(device)},
-        answer=lambda output, raw: Verdict.of(
-            output["score"].item(),
-            output["error"][0],
-            threshold=threshold,
-            columns=rows.encoder.names,
-            cells=reader.cells(raw),
-            row=reader.features(raw),
-        ),
+        answer=answer,
         lines=reader.lines,
         spoken=True,
         matters=lambda verdict: verdict.alarm,
-        remarks=lambda verdicts: (
-            remark(
-                rows.profile,
-                torch.stack([verdict.row for verdict in verdicts if isinstance(verdict, Verdict)]),
-            )
-            if verdicts
-            else []
-        ),
+        remarks=remarks,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from shlex import quote
 from typing import Annotated, Literal
 
 import numpy as np
@@ -30,6 +31,7 @@ from gradus.data.encode import (
     read_codes,
     read_columns,
 )
+from gradus.data.notation import Decimal, Notation, about_notations, notations_of, numbers_of
 from gradus.data.row_windows import starts_of, window_ends
 from gradus.data.rows import Table
 from gradus.jobs.anomaly.formats import Format
@@ -62,6 +64,12 @@ class DataConfig:
     """Columns that are not looked at."""
     most_categories: Count = 200
     """A column with more different texts than this names rows and is left out."""
+    id_column: str | None = None
+    """Column that names a row: never learnt from, and told with each answer."""
+    decimal: Decimal = "point"
+    """Whether numbers are written 1.5, or with a decimal comma: 1,5."""
+    thousands: bool = False
+    """Read the other of the two as a mark between thousands: 1,234.5, or with a decimal comma 1.234,5."""
     missing: Missing = "refuse"
     """Numbers that are missing or infinite: refuse the row, or mark it as unusual in that column."""
     validation: PartOfRows = 0.1
@@ -72,6 +80,11 @@ class DataConfig:
     """Leave broken rows out, and count them, instead of stopping."""
     count: Count = 2000
     """Normal rows that the source correlated makes."""
+
+    @property
+    def notation(self) -> Notation:
+        """How the numbers of a table are written."""
+        return Notation(self.decimal, self.thousands)
 
 
 @dataclass(frozen=True)
@@ -207,7 +220,7 @@ def row_set(
 
 def _refuse_unknown(table: Table, config: DataConfig) -> None:
     """Raise UsageError where a setting names a column that is not there."""
-    named = [("label", config.label), ("time", config.time)]
+    named = [("label", config.label), ("time", config.time), ("id-column", config.id_column)]
     named += [("categories", name) for name in config.categories]
     named += [("leave_out", name) for name in config.leave_out]
     for setting, name in named:
@@ -231,17 +244,22 @@ def _kinds(
     notes += [
         f"{name}: left out, it names rows or tells the answer" for name in kind.left_out if name != label
     ]
-    tells = {label, config.time, *kind.left_out, *config.leave_out}
+    tells = {label, config.time, config.id_column, *kind.left_out, *config.leave_out}
     given = {*kind.categories, *config.categories}
     for name in table.columns:
         if name in tells:
             continue
         what = "category" if name in given else kind_of(table, name)
+        if what == "category" and name not in given:
+            _refuse_other_notation(table, name)
         different = len(set(table.texts(name).tolist())) if what == "category" else 0
         if what == "empty":
             notes.append(f"{name}: left out, it is empty")
         elif different > config.most_categories:
-            notes.append(f"{name}: left out, {different} different texts rather name rows than kinds of rows")
+            said = f"{name}: left out, {different} different texts rather name rows than kinds of rows"
+            if different == len(table):
+                said += f"; --data.id-column {quote(name)} tells them with each answer"
+            notes.append(said)
         else:
             kinds[name] = what
     if not kinds:
@@ -253,6 +271,20 @@ def _kinds(
             remedy="Leave fewer out (--data.leave_out, --data.label), or raise --data.most_categories.",
         )
     return kinds, notes
+
+
+def _refuse_other_notation(table: Table, name: str) -> None:
+    """Raise InputError for a column of texts that are numbers, if written as the settings do not say."""
+    cells = table.cells[name]
+    if notations := notations_of(cells):
+        row = int(numbers_of(cells, table.notation)[1].argmax())
+        raise InputError(
+            "GR-ROWS-007",
+            where=f"{table.place(row)}, column {name!r}",
+            wanted=f"numbers {table.notation.words}, or names",
+            got=about_notations(notations, cell=cells[row]),
+            remedy=f"Give that setting; --data.categories {quote(name)} learns them as names.",
+        )
 
 
 def _fitted(sound: Sound, rows: Rows, kinds: Mapping[str, str]) -> Encoder:

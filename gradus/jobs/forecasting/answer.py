@@ -17,7 +17,7 @@ DRAWN = 4  # series in a picture
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """The next steps of each series."""
+    """The next steps of each column of a series."""
 
     history: History
     targets: tuple[str, ...]
@@ -35,7 +35,10 @@ class Forecast:
         return cls(history, tuple(targets), values, quantiles, levels)
 
     def to_dict(self) -> dict[str, Any]:
-        """A row a step: its time, and the forecast of each series, with its quantiles by their levels."""
+        """A row a step: its time, and the forecast of each column, with its quantiles by their levels.
+
+        Above the rows stands the name of the series, where a table holds many.
+        """
         rows = []
         for step, time in enumerate(self.history.times_ahead):
             row: dict[str, Any] = {"time": time}
@@ -44,7 +47,8 @@ class Forecast:
                 for place, level in enumerate(self.levels):
                     row[f"{name} {level:g}"] = float(self.quantiles[step, column, place])
             rows.append(row)
-        return {"forecast": rows}
+        named = {"series": self.history.series} if self.history.series else {}
+        return {**named, "forecast": rows}
 
     def draw(self) -> Image.Image:
         """The end of the history and the forecast behind it, with the band between the outer quantiles."""
@@ -66,7 +70,8 @@ class Forecast:
                 band = f"{self.levels[0]:g} to {self.levels[-1]:g}"
                 axes.fill_between(ahead, low, high, color="#d1495b", alpha=0.2, lw=0, label=band)
             axes.axvline(0, color="grey", lw=0.8, ls=":")
-            axes.set_title(name, fontsize=9, loc="left")
+            title = f"{self.history.series}, {name}" if self.history.series else name
+            axes.set_title(title, fontsize=9, loc="left")
             axes.set_xticks([before[0], ahead[-1]], self._marks(len(past)), fontsize=8)
             if column == 0:
                 axes.legend(fontsize=8, loc="upper left", ncols=3, frameon=False)

@@ -13,7 +13,8 @@ from gradus.core.randomness import generator
 from gradus.data.calendar import HOUR, Cycle, Step, times_at
 from gradus.data.indicators import Beside
 from gradus.data.mending import Mending, Series, mended
-from gradus.data.series import Form, read_series
+from gradus.data.notation import Decimal, Notation
+from gradus.data.series import Form, Raw, read_series
 from gradus.data.sources import locate
 
 Source = Literal["file", "ett_h1", "exchange_rate", "stock_orcl", "waves"]
@@ -41,7 +42,11 @@ class DataConfig:
     time: str | None = None
     """Column of the times; default date, time, datetime, timestamp or ds, and else the rows are counted."""
     time_format: str | None = None
-    """Format of the times as strptime writes it; default the forms of ISO 8601."""
+    """Format of the times as of strptime, or seconds (milliseconds, ...) since 1970; default ISO 8601."""
+    decimal: Decimal = "point"
+    """Whether numbers in texts are written 1.5, or with a decimal comma: 1,5."""
+    thousands: bool = False
+    """Read the other of the two as a mark between thousands: 1,234.5, or with a decimal comma 1.234,5."""
     series: str | None = None
     """Column that names the series of a row, in a table of many."""
     targets: tuple[str, ...] = ()
@@ -119,10 +124,16 @@ def locate_file(path: Path) -> Path:
 
 def read(path: Path, config: DataConfig, *, targets: tuple[str, ...] = ()) -> list[Series]:
     """The series in a file, mended as the settings allow."""
+    raws = read_raws(path, config, targets=targets)
+    return [mended(raw, config.mend, known=config.known) for raw in raws]
+
+
+def read_raws(path: Path, config: DataConfig, *, targets: tuple[str, ...] = ()) -> list[Raw]:
+    """The series in a file as they are there."""
     raws = read_series(path, form_of(config, targets=targets))
     if config.source == "exchange_rate" and len(raws[0].columns) == len(CURRENCIES):
         raws = [replace(raw, columns=CURRENCIES) for raw in raws]
-    return [mended(raw, config.mend, known=config.known) for raw in raws]
+    return raws
 
 
 def form_of(config: DataConfig, *, targets: tuple[str, ...] = ()) -> Form:
@@ -138,7 +149,13 @@ def form_of(config: DataConfig, *, targets: tuple[str, ...] = ()) -> Form:
         numbers=tuple(dict.fromkeys(numbers)),
         static=config.static,
         skip_bad=config.skip_bad,
+        notation=notation_of(config),
     )
+
+
+def notation_of(config: DataConfig) -> Notation:
+    """How the numbers of a table are written."""
+    return Notation(config.decimal, config.thousands)
 
 
 def beside_of(config: DataConfig) -> dict[Beside, str]:

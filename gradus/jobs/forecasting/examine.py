@@ -7,8 +7,10 @@ from shlex import quote
 import numpy as np
 
 from gradus.data.calendar import season_of, shown, worded
+from gradus.data.cells import KEPT
 from gradus.data.mending import TimeFaults, time_faults
-from gradus.data.series import KEPT, Raw, formats_of, read_series
+from gradus.data.moments import formats_of
+from gradus.data.series import Raw, read_series
 from gradus.engine.job import Panel
 from gradus.jobs.forecasting.config import Config
 from gradus.jobs.forecasting.data import DataConfig, form_of, path_of
@@ -17,7 +19,6 @@ from gradus.jobs.forecasting.inputs import load
 SHOWN = 20
 TWICE = "Times that are there twice"
 MANY = 0.2  # as a share of the rows: that is no slip, but a table of several series
-EPOCH = (10**8, 10**11)  # whole numbers that are likely to be seconds since 1970: from 1973 on
 
 
 def examine(config: Config) -> list[Panel]:
@@ -184,15 +185,10 @@ def _notes(raws: Sequence[Raw]) -> Panel:
     times = raws[0].times
     if not raws[0].dated:
         fitting = formats_of(polars.Series(times).cast(polars.String))
-        fitting += ["%s"] if _between(times, EPOCH, 1) else []
         if fitting:
             notes.append(
                 "Times are taken as plain numbers, without a calendar; if they are dates, "
                 f"--data.time-format {quote(fitting[0])} reads them."
-            )
-        elif _between(times, EPOCH, 1000):
-            notes.append(
-                "Times look like milliseconds since 1970: divided by 1000 they could be read as dates."
             )
     columns = raws[0].columns
     if all(np.array_equal(raw.times, np.arange(len(raw.times))) for raw in raws):
@@ -202,10 +198,6 @@ def _notes(raws: Sequence[Raw]) -> Panel:
         counts = [c for place, c in enumerate(columns) if all(_counts(raw.values[:, place]) for raw in raws)]
         notes += [f"{name} counts the rows; --data.targets names what is to be forecast." for name in counts]
     return Panel(title="Notes", sentence=" ".join(notes) or "None.")
-
-
-def _between(times: np.ndarray, ends: tuple[int, int], unit: int) -> bool:
-    return bool(ends[0] * unit < times.min() and times.max() < ends[1] * unit)
 
 
 def _rises(values: np.ndarray) -> bool:

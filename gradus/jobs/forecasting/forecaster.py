@@ -69,6 +69,18 @@ class Forecaster(nn.Module):
 
         Networks with a decoder are told the ``target`` of the steps that are ``forced``.
         """
+        return self._each_and_spread(past, known, static, target=target, forced=forced)[0]
+
+    def _each_and_spread(
+        self,
+        past: Float[Tensor, "B L F"],
+        known: Float[Tensor, "B T K"] | None = None,
+        static: Float[Tensor, "B S"] | None = None,
+        *,
+        target: Float[Tensor, "B H C"] | None = None,
+        forced: Bool[Tensor, "B H"] | None = None,
+    ) -> tuple[Float[Tensor, "M B H C P"], Float[Tensor, "B 1 C"]]:
+        """What ``each`` gives, and what each window was divided by."""
         x = self._inputs(past)
         steps = x.shape[1] + len(self.steps)
         known = x.new_zeros(len(x), steps, 0) if known is None else (known - self.known_mean) / self.known_std
@@ -78,7 +90,8 @@ class Forecaster(nn.Module):
         x = torch.cat([own, x[:, :, self.targets :]], dim=2)
         told = {"taught": Taught((target - centre) / spread, forced)} if forced is not None else {}
         settled = (settle(self.head, net(x, known, static, **told).float()) for net in self.nets)
-        return torch.stack([rescale(self.head, one, centre=centre, spread=spread) for one in settled])
+        each = torch.stack([rescale(self.head, one, centre=centre, spread=spread) for one in settled])
+        return each, spread
 
     def forward(
         self,
@@ -87,12 +100,13 @@ class Forecaster(nn.Module):
         static: Float[Tensor, "B S"] | None = None,
     ) -> dict[str, Tensor]:
         """``forecast`` (B, H, C) and ``quantiles`` (B, H, C, Q), averaged over the members."""
-        parameters = self.each(past, known, static).mean(dim=0)
+        each, spread = self._each_and_spread(past, known, static)
+        parameters = each.mean(dim=0)
         now = past[:, -1:, : self.targets]
         answer = {"forecast": self._levels(point_of(self.head, parameters), now)}
         quantiles = quantiles_of(self.head, parameters)
         if self.coverage:
-            margin = self.margin * self._spread(past)
+            margin = self.margin * spread
             quantiles = torch.stack([parameters[..., 0] - margin, parameters[..., 0] + margin], dim=3)
         if quantiles.shape[3]:
             each = [self._levels(one, now) for one in quantiles.unbind(dim=3)]
@@ -101,8 +115,8 @@ class Forecaster(nn.Module):
 
     def errors(self, *inputs: Tensor, future: Float[Tensor, "B H C"]) -> Float[Tensor, "B H C"]:
         """What a point forecast misses, in units of each window's own spread; inputs as for ``forward``."""
-        point = point_of(self.head, self.each(*inputs).mean(dim=0))
-        return (self.scaled(inputs[0], future) - point) / self._spread(inputs[0])
+        each, spread = self._each_and_spread(*inputs)
+        return (self.scaled(inputs[0], future) - point_of(self.head, each.mean(dim=0))) / spread
 
     def scaled(self, past: Float[Tensor, "B L F"], future: Float[Tensor, "B H C"]) -> Float[Tensor, "B H C"]:
         """What is to be forecast, on the scale of training; with log_returns each step's ratio to now."""
@@ -118,10 +132,6 @@ class Forecaster(nn.Module):
     @property
     def _std(self) -> Float[Tensor, "C"]:
         return self.std[: self.targets]
-
-    def _spread(self, past: Float[Tensor, "B L F"]) -> Float[Tensor, "B 1 C"]:
-        """What each window is divided by, on the scale of training."""
-        return window_scale(self._inputs(past)[:, :, : self.targets], self.instance)[1]
 
     def _inputs(self, past: Float[Tensor, "B L F"]) -> Float[Tensor, "B N F"]:
         """The past on the scale of training; returns have a step less than prices."""

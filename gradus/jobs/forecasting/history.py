@@ -1,5 +1,6 @@
-"""One input of predict: the past that a forecast is made from, out of a table or an array."""
+"""The inputs of predict: the past that a forecast is made from, out of a table or an array."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,18 +8,24 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
-from gradus.core.errors import InputError
+from gradus.core.errors import GradusError, InputError
 from gradus.data.calendar import Step, calendar_features, shown, times_at
-from gradus.data.mending import Series
-from gradus.jobs.forecasting.data import DataConfig, locate_file, read
+from gradus.data.mending import Series, mended
+from gradus.data.series import Raw
+from gradus.jobs.forecasting.data import DataConfig, locate_file, notation_of, read_raws
 from gradus.jobs.forecasting.inputs import encoded, with_features, wrong_columns
 from gradus.jobs.forecasting.splits import past_rows
+from gradus.jobs.forecasting.survey import MOST_NAMES
+
+SHOWN = 5  # names of series in a remark
 
 
 @dataclass(frozen=True, slots=True)
 class History:
     """The last rows of one series, the times of them, and the times that are forecast."""
 
+    series: str
+    """Its name, empty where a table is one series."""
     past: Float64[np.ndarray, "L F"]
     known: Float64[np.ndarray, "A K"]
     static: list[float]
@@ -27,11 +34,17 @@ class History:
 
 
 def read_history(raw: Any, config: DataConfig, about: dict[str, Any]) -> History:
-    """The past in a table (its path) or an array (rows, columns), as the training saw it.
+    """The past in a series, a table of one (its path) or an array (rows, columns), as the training saw it.
 
     InputError where it is too short, has other columns, or does not say what is known ahead.
     """
-    series = _of_array(raw, about) if isinstance(raw, np.ndarray) else _of_file(raw, config, about)
+    match raw:
+        case Series():
+            series = raw
+        case np.ndarray():
+            series = _of_array(raw, about)
+        case _:
+            series = _of_file(Path(raw), config, about)
     targets = tuple(about["targets"])
     (part,), columns = with_features([series], config, targets=targets)
     if list(columns.inputs) != about["inputs"]:
@@ -40,7 +53,7 @@ def read_history(raw: Any, config: DataConfig, about: dict[str, Any]) -> History
     if have < need:
         raise InputError(
             "GR-SERIES-050",
-            where=series.where,
+            where=series.place,
             wanted=f"a history of at least {need} rows",
             got=str(have) if have == series.num_seen else f"{have}, after those without indicators yet",
             remedy="Give a longer history.",
@@ -50,31 +63,62 @@ def read_history(raw: Any, config: DataConfig, about: dict[str, Any]) -> History
     both = np.concatenate([part.times[-need:], ahead])
     texts = shown(both, dated=series.dated)
     return History(
+        series.name,
         part.inputs[-need:],
         _known(part.known, len(part.inputs), series, config, ahead),
-        encoded(series.static, about["static"], where=series.where),
+        encoded(series.static, about["static"], notation=notation_of(config), where=series.place),
         texts[:need],
         texts[need:],
     )
 
 
-def _of_file(raw: Any, config: DataConfig, about: dict[str, Any]) -> Series:
-    """The one series in a file."""
-    path = locate_file(Path(raw))
+def series_inside(
+    path: Path, config: DataConfig, about: dict[str, Any]
+) -> Iterator[tuple[str, Series | GradusError]]:
+    """Each series of a table with its name there; one that is not in order as the error that says so."""
+    for raw in _raws(path, config, about):
+        name = f"{path}, series {raw.name}" if raw.name else str(path)
+        try:
+            yield name, mended(raw, config.mend, known=config.known)
+        except GradusError as error:
+            yield name, error
+
+
+def unknown_series(series: Sequence[str], about: dict[str, Any]) -> list[str]:
+    """What to say of series that the training had not; nothing where it does not know all that it had."""
+    named = [name for name in series if name]
+    strangers = [name for name in named if name not in about["series"]]
+    if not strangers or len(about["series"]) == MOST_NAMES:
+        return []
+    return [
+        f"{len(strangers)} of {len(named)} series were not in the training: "
+        f"{', '.join(strangers[:SHOWN])}{', ...' if len(strangers) > SHOWN else ''}"
+    ]
+
+
+def _raws(path: Path, config: DataConfig, about: dict[str, Any]) -> list[Raw]:
+    """The series of a table as they are there, with the columns of the training."""
+    locate_file(path)
     targets = tuple(about["targets"])
     counted = targets[0].startswith("column ")  # no names: only the number of columns tells them apart
-    found = read(path, config, targets=() if counted else targets)
+    found = read_raws(path, config, targets=() if counted else targets)
     if counted and list(found[0].columns) != list(targets):
         raise wrong_columns(str(path), targets, found[0].columns)
+    return found
+
+
+def _of_file(path: Path, config: DataConfig, about: dict[str, Any]) -> Series:
+    """The one series in a file."""
+    found = _raws(path, config, about)
     if len(found) != 1:
         raise InputError(
             "GR-SERIES-051",
             where=str(path),
             wanted="one series",
             got=f"{len(found)}",
-            remedy="Give each series a file of its own.",
+            remedy="Give one series of it at a time; gradus predict answers for each of them.",
         )
-    return found[0]
+    return mended(found[0], config.mend, known=config.known)
 
 
 def _of_array(raw: np.ndarray, about: dict[str, Any]) -> Series:
@@ -105,7 +149,7 @@ def _known(
     if config.known:
         raise InputError(
             "GR-SERIES-053",
-            where=series.where,
+            where=series.place,
             wanted=f"{config.horizon} rows after the history with {', '.join(config.known)}",
             got=str(len(in_file)),
             remedy="Add rows with their times and what is known; leave the other columns empty.",

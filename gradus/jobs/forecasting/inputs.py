@@ -12,8 +12,8 @@ from gradus.core.errors import InputError, UsageError
 from gradus.data.calendar import calendar_features
 from gradus.data.indicators import Bars, Beside, feature_of, indicator_features
 from gradus.data.mending import Series
-from gradus.data.rows import number
-from gradus.jobs.forecasting.data import DataConfig, beside_of, path_of, read, waves
+from gradus.data.notation import Notation, number
+from gradus.jobs.forecasting.data import DataConfig, beside_of, notation_of, path_of, read, waves
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ def _refuse_contradictions(
             row = int(odd[part].argmax())
             raise InputError(
                 "GR-SERIES-022",
-                where=f"{series.where}, step {row + 1}",
+                where=f"{series.place}, step {row + 1}",
                 wanted="a volume of 0 or more" if part == "volume" else f"a {part} that is one of the price",
                 got=f"{values[row]:g}" if part == "volume" else f"{values[row]:g} beside {close[row]:g}",
                 remedy="Name columns of one kind (an adjusted price has adjusted ones), or mend the row.",
@@ -159,7 +159,7 @@ def _refuse_not_positive(
         row, column = np.argwhere(levels <= 0)[0]
         raise InputError(
             "GR-SERIES-044",
-            where=f"{series.where}, step {row + 1}, column {targets[column]}",
+            where=f"{series.place}, step {row + 1}, column {targets[column]}",
             wanted="values above 0, for logarithms and indicators",
             got=f"{levels[row, column]:g}",
             remedy="Use --data.transform none and no indicators, or mend the value.",
@@ -169,9 +169,11 @@ def _refuse_not_positive(
 def static_kinds(parts: Sequence[Part], config: DataConfig) -> list[dict[str, Any]]:
     """What each static column is: a number with its scale, or one of some categories."""
     kinds: list[dict[str, Any]] = []
+    notation = notation_of(config)
     for place, name in enumerate(config.static):
         texts = [part.series.static[place] for part in parts]
-        numbers = np.array([value if (value := number(text)) is not None else np.nan for text in texts])
+        values = [number(text, notation) for text in texts]
+        numbers = np.array([np.nan if value is None else value for value in values])
         if np.isnan(numbers).any():
             kinds.append({"name": name, "categories": sorted(set(texts))})
         else:
@@ -179,12 +181,14 @@ def static_kinds(parts: Sequence[Part], config: DataConfig) -> list[dict[str, An
     return kinds
 
 
-def encoded(static: Sequence[str], kinds: Sequence[dict[str, Any]], *, where: str) -> list[float]:
+def encoded(
+    static: Sequence[str], kinds: Sequence[dict[str, Any]], *, notation: Notation, where: str
+) -> list[float]:
     """The static columns of a series as numbers; InputError for a category that training had not."""
     values = list[float]()
     for text, kind in zip(static, kinds, strict=True):
         if "categories" not in kind:
-            value = number(text)
+            value = number(text, notation)
             values.append((np.nan if value is None else value - kind["mean"]) / kind["std"])
         else:
             values += [float(text == category) for category in kind["categories"]]

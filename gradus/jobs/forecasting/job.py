@@ -28,7 +28,7 @@ from gradus.jobs.forecasting.baseline import (
 from gradus.jobs.forecasting.config import MODELS, Config
 from gradus.jobs.forecasting.examine import examine
 from gradus.jobs.forecasting.forecaster import Forecaster
-from gradus.jobs.forecasting.history import read_history
+from gradus.jobs.forecasting.history import read_history, series_inside, unknown_series
 from gradus.jobs.forecasting.panels import panels
 from gradus.jobs.forecasting.recipes import RECIPES
 from gradus.jobs.forecasting.splits import SeriesSplits, inputs_of, past_rows
@@ -160,7 +160,7 @@ def baseline(config: Config, parts: Parts) -> dict[str, float]:
 
 
 def deploy(config: Config, parts: Parts) -> Deployable:
-    """The forecaster; an input is a table with the history, as a path, or an array of its rows."""
+    """The forecaster; an input is the history of a series, in a table (its path) or an array of its rows."""
     about, device = parts.series.about, parts.model.mean.device
     example = {name: tensor.to(device) for name, tensor in _example(config, about).items()}
 
@@ -183,6 +183,10 @@ def deploy(config: Config, parts: Parts) -> Deployable:
         axes={name: {0: "batch"} for name in example},
         read=read,
         answer=answer,
+        inside=lambda path: series_inside(path, config.data, about),
+        remarks=lambda forecasts: unknown_series(
+            [forecast.history.series for forecast in forecasts if isinstance(forecast, Forecast)], about
+        ),
     )
 
 
@@ -218,6 +222,7 @@ def show(config: Config, parts: Parts, run: Run) -> list[Panel]:
         return panels(
             parts.series,
             score=score,
+            losses=losses,
             naives=naives,
             comparisons=comparisons,
             forecast=lambda starts: parts.model(*inputs_of(parts.series.batch(starts))),

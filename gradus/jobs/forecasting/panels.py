@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Int64
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from gradus.data.calendar import shown
@@ -15,6 +15,7 @@ from gradus.metrics.diebold_mariano import Comparison
 from gradus.metrics.forecast import ForecastScore
 
 WINDOWS, SERIES = 3, 3  # forecasts that are drawn: so many windows of so many series
+SERIES_SHOWN = 10  # worst series of a long table that are listed, and as many of the best
 PATH = 500  # most windows that the path through the test split is drawn from
 COLOUR = "#d1495b"
 
@@ -25,17 +26,20 @@ def panels(
     series: SeriesSplits,
     *,
     score: ForecastScore,
+    losses: Float[Tensor, "N"],
     naives: Sequence[Naive],
     comparisons: Sequence[Comparison | None],
     forecast: Forecasting,
 ) -> list[Panel]:
-    """The panels of a run, from its test split."""
+    """The panels of a run, from its test split; ``losses`` are the mean squared errors of its windows."""
     found = [
         _against_naive(score, naives, comparisons),
         _some_forecasts(series, forecast, score.levels),
         _path(series, forecast, score.levels),
-        _by_series(series, score),
+        _by_column(series, score),
     ]
+    if len(series.parts) > 1:
+        found.append(_by_series(series, losses, naives[0]))
     if series.config.horizon > 1:
         found.append(_by_step(score, naives))
     if score.levels:
@@ -109,16 +113,20 @@ def _some_forecasts(series: SeriesSplits, forecast: Forecasting, levels: tuple[f
 
 
 def _time(series: SeriesSplits, start: int) -> str:
-    """The time of the first step that a window forecasts."""
+    """The time of the first step that a window forecasts, with the name of the series that has one."""
     row, part = series.time_after(start)
-    return shown(part.times[row : row + 1], dated=part.series.dated)[0]
+    time = shown(part.times[row : row + 1], dated=part.series.dated)[0]
+    return f"{time}, {part.series.name}" if part.series.name else time
 
 
 def _path(series: SeriesSplits, forecast: Forecasting, levels: tuple[float, ...]) -> Panel:
     """The forecasts of the first step ahead of the last windows, one after the other, on what came."""
     from matplotlib.figure import Figure
 
-    starts = series.starts("test")[-PATH:]
+    starts = series.starts("test")
+    owners = series.owners(starts)
+    starts = starts[owners == owners[-1]][-PATH:]  # a path through several series would leap
+    whose = series.parts[int(owners[-1])].series.name
     pieces = [(series.batch(some)["future"][:, 0, 0], forecast(some)) for some in starts.split(256)]
     actual = torch.cat([future for future, _ in pieces]).cpu()
     figure = Figure(figsize=(9, 3), layout="constrained")
@@ -138,8 +146,8 @@ def _path(series: SeriesSplits, forecast: Forecasting, levels: tuple[float, ...]
     name = series.about["targets"][0]
     return Panel(
         title="One step ahead",
-        sentence=f"{name} in the last {len(starts)} test windows. A line that follows one step late says no "
-        "more than the last value does.",
+        sentence=f"{name}{f' of {whose}' if whose else ''} in the last {len(starts)} test windows. A line "
+        "that follows one step late says no more than the last value does.",
         figure=figure,
     )
 
@@ -160,18 +168,46 @@ def _by_step(score: ForecastScore, naives: Sequence[Naive]) -> Panel:
     return Panel(title="Error by step", sentence="Mean squared error at each step ahead.", figure=figure)
 
 
-def _by_series(series: SeriesSplits, score: ForecastScore) -> Panel:
-    """How each series fared."""
+def _by_column(series: SeriesSplits, score: ForecastScore) -> Panel:
+    """How each column fared; in a wide table each is a series."""
     columns = (score.by_series("squared"), score.by_series("absolute"), score.mase())
     rows = [
         (name, *(f"{column[place].item():.4g}" for column in columns))
         for place, name in enumerate(series.about["targets"])
     ]
+    what = "column" if len(series.parts) > 1 else "series"
     return Panel(
-        title="Error by series",
-        sentence="Errors of each series on the test split.",
-        columns=("series", "MSE", "MAE", "MASE"),
+        title=f"Error by {what}",
+        sentence=f"Errors of each {what} on the test split.",
+        columns=(what, "MSE", "MAE", "MASE"),
         rows=rows,
+    )
+
+
+def _by_series(series: SeriesSplits, losses: Float[Tensor, "N"], naive: Naive) -> Panel:
+    """Which series of a long table are forecast worst and best, each beside the best naive forecast."""
+    owners, count = series.owners(series.starts("test")), len(series.parts)
+    windows = owners.bincount(minlength=count)
+    mse, naive_mse = (owners.bincount(some, minlength=count) / windows for some in (losses, naive.losses))
+    there = windows.nonzero()[:, 0]
+    order = there[mse[there].argsort(descending=True, stable=True)].tolist()
+    said = f"{len(order)} series with a test window"
+    if len(order) < count:
+        said += f" ({count - len(order)} have none)"
+    beaten = int((mse[there] < naive_mse[there]).sum())
+    said += f"; the error of {beaten} is below that of the {naive.name}, the best naive forecast over all."
+    if len(order) > 2 * SERIES_SHOWN:
+        order = order[:SERIES_SHOWN] + order[-SERIES_SHOWN:]
+        said += (
+            f" Listed are the {SERIES_SHOWN} with the largest error and the {SERIES_SHOWN} with the smallest."
+        )
+    each = zip(windows.tolist(), mse.tolist(), naive_mse.tolist(), (mse / naive_mse).tolist(), strict=True)
+    rows = [(part.series.name, *numbers) for part, numbers in zip(series.parts, each, strict=True)]
+    return Panel(
+        title="Series, the worst forecast first",
+        sentence=said,
+        columns=("series", "test windows", "MSE", f"MSE of the {naive.name}", "ratio"),
+        rows=[(*rows[place][:2], *(f"{number:.4g}" for number in rows[place][2:])) for place in order],
     )
 
 

@@ -12,7 +12,7 @@ from gradus.core.errors import InputError, UsageError
 from gradus.data.mending import Series
 from gradus.data.windows import Span, as_places, cut, rolled, starts_in, windows
 from gradus.engine.job import Split
-from gradus.jobs.forecasting.data import DataConfig
+from gradus.jobs.forecasting.data import DataConfig, notation_of
 from gradus.jobs.forecasting.inputs import Part, encoded, load, wrong_columns
 from gradus.metrics.forecast import naive_forecasts
 
@@ -153,6 +153,11 @@ class SeriesSplits:
             batch["static"] = self._static[self._owners[starts]]
         return batch
 
+    def owners(self, starts: Int64[Tensor, "B"]) -> Int64[Tensor, "B"]:
+        """The place of the series that each window is of."""
+        self._read()
+        return self._owners[starts]
+
     def time_after(self, start: int) -> tuple[int, Part]:
         """The row of its part that the first forecast of a window is for, and the part."""
         row = start
@@ -174,7 +179,10 @@ class SeriesSplits:
         if list(columns.inputs) != self.about["inputs"] or list(columns.known) != self.about["known"]:
             raise wrong_columns(parts[0].series.where, self.about["inputs"], list(columns.inputs))
         kinds = self.about["static"]
-        static = [encoded(part.series.static, kinds, where=part.series.where) for part in parts]
+        notation = notation_of(self.config)
+        static = [
+            encoded(part.series.static, kinds, notation=notation, where=part.series.place) for part in parts
+        ]
         self._inputs = self._placed(np.concatenate([part.inputs for part in parts]))
         self._known = self._placed(np.concatenate([part.known[: len(part.inputs)] for part in parts]))
         self._static = torch.tensor(static, dtype=torch.float32, device=self.device).view(len(parts), -1)

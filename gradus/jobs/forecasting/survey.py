@@ -12,6 +12,8 @@ from gradus.jobs.forecasting.data import DataConfig
 from gradus.jobs.forecasting.inputs import Columns, Part, load, static_kinds
 from gradus.jobs.forecasting.splits import bounds_of, count_windows
 
+MOST_NAMES = 1000  # of series, in the plan
+
 
 def survey(config: DataConfig) -> dict[str, Any]:
     """What a run must know of its data to be opened again, measured on the training rows alone."""
@@ -46,7 +48,7 @@ def survey(config: DataConfig) -> dict[str, Any]:
         "inputs": list(columns.inputs),
         "known": list(columns.known),
         "static": static_kinds(parts, config),
-        "series": [part.series.name for part in parts][:1000],
+        "series": [part.series.name for part in parts][:MOST_NAMES],
         "step": {"unit": parts[0].series.step.unit, "count": parts[0].series.step.count},
         "season": season,
         "mean": mean,

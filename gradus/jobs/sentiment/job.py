@@ -1,6 +1,7 @@
 """Sentiment: one label a text, or any number of labels. Headline: accuracy on the held-out split.
 
-The recipe word_vectors learns vectors of words instead; its functions are in ``word_vectors``.
+The recipe word_vectors learns vectors of words instead; its functions are in ``word_vectors``, its baseline
+in the recipe.
 """
 
 from collections.abc import Callable, Iterator
@@ -277,7 +278,6 @@ def by_config(of_texts: Callable[..., T], of_vectors: Callable[..., T]) -> Calla
     def either(config: Any, *rest: Any) -> T:
         return (of_vectors if isinstance(config, WordVectorsConfig) else of_texts)(config, *rest)
 
-    either.__doc__ = f"For texts: {of_texts.__doc__} For vectors of words: {of_vectors.__doc__}"
     return either
 
 
@@ -289,7 +289,7 @@ JOB = Job(
     stream=by_config(stream, word_vectors.stream),
     step=by_config(supervised(loss), supervised(word_vectors.loss)),
     evaluate=by_config(evaluate, word_vectors.evaluate),
-    baseline=by_config(baseline, word_vectors.baseline),
+    baseline=baseline,
     deploy=by_config(deploy, word_vectors.deploy),
     panels=by_config(show, word_vectors.show),
     examine=examine,

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
@@ -106,14 +107,6 @@ def _bag(config: Config, model: TextBagConfig, run: Run, splits: TextSplits) -> 
     """
     vocabulary = splits.reader.tokeniser.vocabulary
     words, number = vocabulary.words, vocabulary.number
-    if model.ratio_smoothing and config.data.labels == "several":
-        raise UsageError(
-            "GR-CONFIG-003",
-            where="--model.ratio_smoothing",
-            wanted="0 where a text may have several labels",
-            got=f"{model.ratio_smoothing:g}",
-            remedy="Set it to 0.",
-        )
     listed = list[tuple[int, ...]]()
     if model.longest > 1 and not model.buckets:
         grams: list[str] = run.decide(
@@ -128,9 +121,14 @@ def _bag(config: Config, model: TextBagConfig, run: Run, splits: TextSplits) -> 
     counts: list[list[int]] = run.decide(
         "texts_with_each_feature",
         lambda: _count(splits, TextBag(model, num_words=len(words), num_classes=2, **made)),
-        "training texts of each class that have each word, then each n-gram, then each piece of a word",
+        "training texts of each class that have each word, then each n-gram, then each piece of a word; with "
+        "several labels a text, all texts in the last row",
     )
-    return made | {"ratios": log_count_ratios(torch.tensor(counts).T, smoothing=model.ratio_smoothing)}
+    of_classes, texts = torch.tensor(counts), None
+    if config.data.labels == "several":
+        of_classes, texts = of_classes[:-1], of_classes[-1]
+    ratios = log_count_ratios(of_classes.T, smoothing=model.ratio_smoothing, texts=texts)
+    return made | {"ratios": ratios}
 
 
 def _spell(model: TextBagConfig, run: Run, splits: TextSplits) -> int:
@@ -156,17 +154,22 @@ def _ngrams(splits: TextSplits, model: TextBagConfig) -> list[tuple[int, ...]]:
 
 
 def _count(splits: TextSplits, bag: TextBag) -> list[list[int]]:
-    """How many training texts of each class have each feature of a bag."""
+    """How many training texts of each class have each feature of a bag and, where a text may have several
+    labels, how many of all texts in a last row."""
     columns = splits.columns("learnt")
     word, label = columns["word"], columns["label"]
     assert isinstance(word, Ragged)
     assert isinstance(label, Tensor)
-    counts = torch.zeros(len(splits.classes), len(bag.embedding.weight), dtype=torch.int64)
+    if label.is_floating_point():
+        member = F.pad(label, (0, 1), value=1.0).bool().cpu()  # (N, K) -> (N, K + 1)
+    else:
+        member = F.one_hot(label, len(splits.classes)).bool().cpu()
+    counts = torch.zeros(member.shape[1], len(bag.embedding.weight), dtype=torch.int64)
     for places in word.lengths.argsort().split(COUNTED_AT_ONCE):
         batch = {name: tensor.cpu() for name, tensor in padded(columns, places).items()}
         feature, once = bag.features(batch["word"], batch["mask"], batch.get("piece"))
-        place = batch["label"][:, None] * counts.shape[1] + feature
-        counts.view(-1).add_(place[once].bincount(minlength=counts.numel()))
+        for row, has in zip(counts, member[places].T, strict=True):
+            row.add_(feature[once & has[:, None]].bincount(minlength=len(row)))
     return counts.tolist()
 
 

@@ -9,7 +9,7 @@ from gradus.engine.schedules import Polynomial
 from gradus.engine.settings import OptimConfig, TrainConfig
 from gradus.jobs.sentiment.config import BagAndCnnConfig, Config
 from gradus.jobs.sentiment.data import DataConfig
-from gradus.jobs.sentiment.word_vectors import WordVectorsConfig
+from gradus.jobs.sentiment.word_vectors import WordVectorsConfig, baseline
 from gradus.models.text_bag import TextBagConfig
 from gradus.models.text_cnn import TextCnnConfig
 
@@ -70,8 +70,8 @@ def folder() -> Recipe:
     config = Config(
         data=DataConfig(source="folder"),
         clean=CleanConfig(markup="remove"),
-        model=TextBagConfig(ratio_smoothing=0.0, dropout=0.3),
-        train=TrainConfig(steps=1000, batch=32, rate=5e-3, precision="fp32", keep="best"),
+        model=_bag(),
+        train=TrainConfig(steps=2000, batch=32, rate=1e-3, precision="fp32", keep="best"),
     )
     return Recipe(config, Expect(value=0.5, minutes=10))
 
@@ -82,7 +82,7 @@ def vectors() -> Recipe:
         train=TrainConfig(steps=6000, batch=2048, rate=2e-3, precision="fp32", schedule=Polynomial()),
     )
     expect = Expect(value=0.25, minutes=10, first_loss=(4.0, 4.3))
-    return Recipe(config, expect, headline=Headline("spearman_ws353"))
+    return Recipe(config, expect, headline=Headline("spearman_ws353"), baseline=baseline)
 
 
 def _bag() -> TextBagConfig:

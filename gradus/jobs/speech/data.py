@@ -1,7 +1,6 @@
 """Recordings for a recogniser: where they come from, how they are split, what is measured before step 1."""
 
-import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,6 +16,7 @@ from gradus.core.randomness import generator
 from gradus.data.characters import Case, Spelling, steps_needed
 from gradus.data.ragged import Ragged
 from gradus.data.sound_augment import SoundAugmentConfig
+from gradus.data.sound_layouts import TABLE, Columns
 from gradus.data.sound_sets import Clips, SoundSet, read_sound_set
 from gradus.data.sounds import at_rate, not_finite, read_sound
 from gradus.data.source_table import SOURCES
@@ -24,6 +24,7 @@ from gradus.data.sources import locate
 from gradus.data.spectra import Spectra, SpectraConfig
 from gradus.data.splits import folds, grouped_folds, refuse_unknown_fold
 from gradus.engine.job import Split
+from gradus.jobs.speech.joining import duplicates, join, joined_from
 from gradus.jobs.speech.tones import tones
 
 Source = Literal["folder", "fsdd", "ljspeech_32", "tones"]
@@ -39,6 +40,17 @@ class DataConfig:
     """A set that gradus knows, or folder: your own recordings in any of the layouts."""
     path: str | None = None
     """The folder or zip; for a known set, where its files are."""
+    train_also: tuple[str, ...] = ()
+    """Further folders or zips, in any of the layouts, whose recordings are all trained on and never scored:
+    synthetic speech, another corpus."""
+    path_column: str = "path"
+    """The column of a table of transcripts that names the sound, from the folder of the table."""
+    text_column: str = "text"
+    """The one that holds the transcript."""
+    speaker_column: str = "speaker"
+    """The one that says who speaks, if there is one."""
+    split_column: str = "split"
+    """The one that says train, validation or test, if there is one."""
     rate_hz: Annotated[int, Within(low=1000, high=192_000)] = 16_000
     """Samples in a second after reading; other rates are resampled and counted."""
     case: Case = "lower"
@@ -58,15 +70,27 @@ class DataConfig:
     count: Count = 300
     """Training utterances that the source tones makes."""
 
+    @property
+    def columns(self) -> Columns:
+        """What a table of transcripts calls its columns."""
+        return Columns(
+            path=self.path_column,
+            text=self.text_column,
+            speaker=self.speaker_column,
+            split=self.split_column,
+        )
+
 
 @lru_cache(maxsize=2)  # probes build a job several times; a set is decoded once
 def load(config: DataConfig) -> SoundSet:
     """The recordings of a config in their final splits: train, test, and validation unless its share is 0."""
     refuse_unknown_fold(config.fold, folds=config.folds)
     read = read_all(config)
+    further = read_further(config)
+    _refuse_idle_columns(config, [read, *further.values()])
     splits = dict(read.splits)
     if config.folds:
-        splits = _fold(_together(splits), config)
+        splits = _fold(Clips.together(splits.values()), config)
     if config.test_on_train:
         splits = {"train": splits["train"], "test": splits["train"]} if "train" in splits else {}
     if "train" in splits and "test" not in splits and config.test > 0:
@@ -81,7 +105,10 @@ def load(config: DataConfig) -> SoundSet:
         )
     if "validation" not in splits and config.validation > 0 and not config.test_on_train:
         splits |= _divide(splits["train"], "validation", config.validation)
-    return replace(read, splits=splits)
+    found = replace(read, splits=splits)
+    for path, more in further.items():  # after every division: nothing of them is held out
+        found = join(found, path, more)
+    return found
 
 
 def read_all(config: DataConfig) -> SoundSet:
@@ -105,7 +132,31 @@ def read_all(config: DataConfig) -> SoundSet:
             remedy="Give --data PATH.",
         )
     path = locate(config.source, config.path) if config.source in SOURCES else Path(str(config.path))
-    return read_sound_set(path, rate_hz=config.rate_hz, case=config.case, skip_bad=config.skip_bad)
+    return _read(path, config)
+
+
+def read_further(config: DataConfig) -> dict[str, SoundSet]:
+    """The sets that are trained on as well, by their paths, as they are split."""
+    return {path: _read(Path(path), config) for path in config.train_also}
+
+
+def _read(path: Path, config: DataConfig) -> SoundSet:
+    return read_sound_set(
+        path, rate_hz=config.rate_hz, case=config.case, skip_bad=config.skip_bad, columns=config.columns
+    )
+
+
+def _refuse_idle_columns(config: DataConfig, read: list[SoundSet]) -> None:
+    """Raise UsageError where columns are named and none of the sets is a table that has some."""
+    given = [kind for kind, column in asdict(config.columns).items() if column != kind]
+    if given and all(one.layout != TABLE for one in read):
+        raise UsageError(
+            "GR-CONFIG-003",
+            where=f"--data.{given[0]}-column",
+            wanted="a table of transcripts, whose columns have names",
+            got=f"recordings in the layout of {read[0].layout or config.source}",
+            remedy="Leave it out.",
+        )
 
 
 def _divide(clips: Clips, name: str, share: float) -> dict[str, Clips]:
@@ -135,17 +186,6 @@ def _fold(clips: Clips, config: DataConfig) -> dict[str, Clips]:
     return {"train": clips.select(train.tolist()), "test": clips.select(test.tolist())}
 
 
-def _together(splits: dict[str, Clips]) -> Clips:
-    parts = list(splits.values())
-    sounds = [part.sounds[place] for part in parts for place in range(len(part))]
-    return Clips(
-        Ragged.of(sounds),
-        [text for part in parts for text in part.texts],
-        [name for part in parts for name in part.names],
-        [speaker for part in parts for speaker in part.speakers],
-    )
-
-
 # -- before step 1 ---------------------------------------------------------------------------------------
 
 
@@ -173,6 +213,7 @@ def survey(
             split: round(len(part.sounds.values) / config.rate_hz / 3600, 4)
             for split, part in found.splits.items()
         },
+        "trained_also": {path: len(joined_from(train, path)) for path in config.train_also},
         "speakers": {split: sorted(set(part.speakers) - {""}) for split, part in found.splits.items()},
         "unseen_letters": {split: spelling.unknown(part.texts) for split, part in found.splits.items()},
         "too_short": [train.names[place] for place, _, _ in short],
@@ -226,22 +267,6 @@ def statistics_of(clips: Clips, spectra: Spectra) -> tuple[Float[Tensor, "M"], F
     return mean.float(), (squares - mean.square()).clamp(min=0).sqrt().float()
 
 
-def duplicates(found: SoundSet) -> list[tuple[str, str]]:
-    """Recordings of other splits that are one of the training split, sample for sample, with its name."""
-    train = found.splits["train"]
-    known = {_key(train.sounds[place]): train.names[place] for place in range(len(train))}
-    return [
-        (part.names[place], known[key])
-        for split, part in found.splits.items()
-        for place in range(len(part))
-        if split != "train" and (key := _key(part.sounds[place])) in known
-    ]
-
-
-def _key(sound: Tensor) -> bytes:
-    return hashlib.blake2b(sound.numpy().tobytes(), digest_size=16).digest()
-
-
 # -- during a run ----------------------------------------------------------------------------------------
 
 
@@ -256,7 +281,7 @@ class SpokenSplits:
     def clips(self, split: Split) -> Clips | None:
         """The recordings of a split; None where there is none."""
         if split == "all":
-            return _together(read_all(self.config).splits)
+            return Clips.together(read_all(self.config).splits.values())
         found = load(self.config).splits.get(split)
         if found is None or split != "train" or not self._too_short:
             return found

@@ -8,7 +8,8 @@ from gradus.data.sound_sets import Clips, SoundSet
 from gradus.data.spectra import Spectra
 from gradus.engine.job import Panel
 from gradus.jobs.speech.config import Config
-from gradus.jobs.speech.data import duplicates, load, read_all, too_short
+from gradus.jobs.speech.data import DataConfig, load, read_all, read_further, too_short
+from gradus.jobs.speech.joining import duplicates, joined_from
 
 SHOWN = 20
 FASTEST_TALK = 0.03  # seconds a letter: who has less in a clip cannot have said its transcript
@@ -21,6 +22,7 @@ def examine(config: Config) -> list[Panel]:
     try:
         found = load(data)
     except GradusError as error:
+        read_further(data)  # what is wrong there is raised
         found, refused = read_all(data), f". They cannot be divided: {error}"
     splits = found.splits
     learnt = splits["train"] if "train" in splits else next(iter(splits.values()))
@@ -30,10 +32,10 @@ def examine(config: Config) -> list[Panel]:
     return [
         Panel(
             title="Recordings",
-            sentence=f"{sum(map(len, splits.values()))} with transcripts, written with "
+            sentence=f"{sum(map(len, splits.values()))} with transcripts{_layout(found)}, written with "
             f"{len(spelling.tokens) - 1} letters: {' '.join(spelling.tokens[1:]).strip()}{refused}",
             columns=("split", "recordings", "minutes", "shortest (s)", "longest (s)", "words", "speakers"),
-            rows=[_row(split, part, data.rate_hz) for split, part in splits.items()],
+            rows=[_row(split, part, data.rate_hz) for split, part in (splits | _joined(found, data)).items()],
         ),
         _broken(found, str(data.path)),
         *_about_lengths(config, splits, spelling),
@@ -51,6 +53,19 @@ def examine(config: Config) -> list[Panel]:
         ),
         Panel(title="Notes", sentence="; ".join(found.notes) + "." if found.notes else "None."),
     ]
+
+
+def _layout(found: SoundSet) -> str:
+    return f" in the layout of {found.layout}" if found.layout else ""
+
+
+def _joined(found: SoundSet, data: DataConfig) -> dict[str, Clips]:
+    """What the training split has from each further path."""
+    if "train" not in found.splits:
+        return {}
+    train = found.splits["train"]
+    places = {path: joined_from(train, path) for path in data.train_also}
+    return {f"of train, from {path}": train.select(some) for path, some in places.items() if some}
 
 
 def _row(split: str, part: Clips, rate_hz: int) -> tuple[object, ...]:

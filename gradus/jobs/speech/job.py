@@ -42,7 +42,7 @@ LEAST_LOG_PROB = -10.0  # a token less likely at a step is not tried there
 class Recogniser(nn.Module):
     """Log-probabilities of tokens from samples, and how many steps of each sound are real.
 
-    Recognisers ``beside`` it have their say in what it gives: the mean is of probabilities, not of logarithms,
+    Recognisers ``beside`` it have a say in what it gives: the mean is of probabilities, not logarithms,
     for each may name a token at a step of its own.
     """
 

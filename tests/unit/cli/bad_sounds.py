@@ -39,6 +39,23 @@ def table(text: str) -> Make:
     return only(SOUND | {"transcripts.csv": text.encode()})
 
 
+def segments(line: str) -> Make:
+    """Kaldi's tables of one recording, with a good line and another one on where its utterances are."""
+    names = {"wav.scp": b"one one.wav\n", "text": b"u0 no\nu1 yes\n"}
+    names["segments"] = f"u0 one 0 0.25\n{line}\n".encode()
+    return only({"one.wav": SOUND["one.wav"], **names})
+
+
+def and_more(files: dict[str, bytes]) -> Make:
+    """The recordings, and a folder ``more`` with these files."""
+
+    def make(place: Path) -> None:
+        sounds()(place)
+        write(place / "more", files)
+
+    return make
+
+
 def archive(place: Path) -> None:
     """A zip with a name that leads out of it."""
     with zipfile.ZipFile(place / "sounds.zip", "w") as file:
@@ -103,6 +120,25 @@ CASES = (
          says=("transcripts.csv, line 12", "2 columns"), make=table(f"{ROWS}one.wav\n")),
     Case("a table that wants a program run", TRAIN, code="GR-SOUND-014", status=1,
          says=("wav.scp, line 1", "not run"), make=only({"wav.scp": b"u1 touch x |\n", "text": b"u1 yes\n"})),
+    Case("columns named that a table lacks", f"{TRAIN} --data.text-column words", code="GR-SOUND-014",
+         status=1, make=table(ROWS),
+         says=("transcripts.csv, line 1", "path and words", "path, text", "--data.text-column")),
+    Case("columns named where no table is", f"{TRAIN} --data.text-column words", code="GR-CONFIG-003",
+         status=2, says=("--data.text-column", "texts beside sounds"), make=sounds()),
+    Case("a row with a path that leads out", TRAIN, code="GR-SOUND-014", status=1,
+         says=("transcripts.csv, line 12", "../x.wav, which is outside"), make=table(f"{ROWS}../x.wav,no\n")),
+    Case("an utterance that ends before it starts", TRAIN, code="GR-SOUND-014", status=1,
+         says=("segments, line 2", "3 to 2"), make=segments("u1 one 3 2")),
+    Case("an utterance of a recording that is not there", TRAIN, code="GR-SOUND-014", status=1,
+         says=("segments, line 2", "'eleven'"), make=segments("u1 eleven 0 1")),
+    Case("an utterance beyond its recording", TRAIN, code="GR-SOUND-017", status=1,
+         says=("segments, line 2", "0.50 seconds", "0 to 3"), make=segments("u1 one 0 3")),
+    Case("an archive inside an archive", TRAIN, code="GR-SOUND-010", status=1,
+         says=("sounds", "archives", "x.zip", "Unpack"), make=only({"x.zip": b"PK", "y.zip": b"PK"})),
+    Case("more to train on: nothing there", f"{TRAIN} --data.train-also more", code="GR-DATA-001", status=1,
+         says=("more",), make=sounds()),
+    Case("more to train on: something broken", f"{TRAIN} --data.train-also sounds more", code="GR-SOUND-001",
+         status=1, says=("more/x.wav", "hello"), make=and_more({"x.wav": b"hello", "x.txt": b"yes"})),
     Case("several bad recordings", TRAIN, code="GR-SOUND-015", status=1, says=("x.wav", "2 that"),
          make=sounds({"x.wav": b"", "x.txt": b"x", "y.wav": b"", "y.txt": b"y"})),
     Case("recordings to test on alone", TRAIN, code="GR-SOUND-016", status=1, says=("sounds", "test"),

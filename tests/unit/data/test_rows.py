@@ -1,7 +1,6 @@
 """Tables of rows: what is read, what a cell is, and what is refused."""
 
 import gzip
-import math
 
 import numpy as np
 import polars
@@ -10,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradus.core.errors import InputError
-from gradus.data.rows import cells_of, joined, number, read_table, separator_of, table_of
+from gradus.data.notation import Notation
+from gradus.data.rows import cells_of, joined, read_table, separator_of, table_of
 
 LINES = ["size,kind,label", "1.5,a,normal", " 2 , b ,attack", "", ",,", "-3e2,a,normal"]
 
@@ -60,33 +60,6 @@ def test_any_cells_come_back_from_quotes(rows):
     table = table_of(lines, where="t")
     assert table.texts("first").tolist() == [first.strip() for first, _ in rows]
     assert table.texts("second").tolist() == [second.strip() for _, second in rows]
-
-
-@given(st.text(alphabet="0123456789+-.eE_xinfatyNA ?/", max_size=7))
-@settings(max_examples=300, deadline=None)
-def test_a_column_reads_a_cell_as_the_cell_alone_is_read(text):
-    values, is_text = table_of(["name,value", f'x,"{text}"'], where="t").numbers("value")
-    alone = number(text)
-    assert is_text[0] == (alone is None)
-    np.testing.assert_array_equal(values[0], math.nan if alone is None else alone)
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [("1e3", 1000.0), ("Infinity", math.inf), ("-inf", -math.inf), ("1e999", math.inf), (".5", 0.5)],
-)
-def test_numbers(text, value):
-    assert number(text) == value
-
-
-@pytest.mark.parametrize("text", ["", " ", "NaN", "NA", "null", "None", "?"])
-def test_missing_numbers(text):
-    assert math.isnan(number(text))
-
-
-@pytest.mark.parametrize("text", ["1_000", "0x10", "1,5", "abc", "\u0661", "--1", "1e"])
-def test_texts_that_are_no_numbers(text):
-    assert number(text) is None
 
 
 @pytest.mark.parametrize(
@@ -144,6 +117,17 @@ def test_tables_of_different_columns_are_not_joined(header, got):
 
 def test_the_separator_is_the_one_that_a_line_has_most_of():
     assert [separator_of(line) for line in ("a,b;c,d", "a;b", "a\tb\tc,d", "alone")] == [",", ";", "\t", ","]
+
+
+def test_a_decimal_comma_separates_only_where_nothing_else_does():
+    comma = Notation("comma")
+    for line, mark in (("1,5;2,5", ";"), ("a, in m\tb, in s", "\t"), ('"1,5","2,5"', ","), ("a", ",")):
+        assert separator_of(line, comma) == mark
+    bare = table_of(["1,5;2,5", "3;4,5"], where="t", notation=comma)
+    assert bare.columns == ("column 1", "column 2")
+    assert [bare.numbers(name)[0].tolist() for name in bare.columns] == [[1.5, 3.0], [2.5, 4.5]]
+    both = joined([bare, bare]).select(np.array([True, False, False, True]), faults=())
+    assert both.numbers("column 1")[0].tolist() == [1.5, 3.0]
 
 
 def test_nsl_kdd_is_read_whole(real_data):

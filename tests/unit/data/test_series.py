@@ -1,33 +1,24 @@
 """Tables of series: what is read, and what is refused and where."""
 
 import gzip
-import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
 import polars
 import pytest
 
-from gradus.core.errors import GradusError, InputError
+from gradus.core.errors import InputError
 from gradus.data.calendar import DAY, HOUR, Step
 from gradus.data.mending import Mending, mended
+from gradus.data.notation import Notation
 from gradus.data.series import Form, read_series
+from tests.unit.data.made_series import parquet, refused, table
 
 HOURS = [f"2026-01-0{1 + hour // 24} {hour % 24:02d}:00" for hour in range(40)]
 
 
-def table(tmp_path, rows, *, head="date,a,b", name="t.csv"):
-    path = tmp_path / name
-    path.write_text("\n".join([head, *rows]) + "\n")
-    return path
-
-
 def hourly(count=40):
     return [f"{time},{place},{place / 2}" for place, time in enumerate(HOURS[:count])]
-
-
-def refused(code, *words):
-    return pytest.raises(GradusError, match=".*".join([*words, code]))
 
 
 # -- reading ---------------------------------------------------------------------------------------------
@@ -57,28 +48,6 @@ def test_gzip_tabs_and_parquet_say_the_same(tmp_path):
         (raw,) = read_series(tmp_path / name, Form())
         np.testing.assert_array_equal(raw.times, wanted.times)
         np.testing.assert_array_equal(raw.values, wanted.values)
-
-
-@pytest.mark.parametrize(
-    ("texts", "form"),
-    [
-        (["2026-01-01", "2026-01-02"], None),
-        (["2026/01/01", "2026/01/02"], None),
-        (["2026-01-01T00:00:00", "2026-01-02T00:00:00"], None),
-        (["2026-01-01 00:00:00.000", "2026-01-02 00:00:00"], None),
-        (["2026-01-01T02:00:00+02:00", "2026-01-01T19:00:00-0500"], None),
-        (["2026-01-01T00:00Z", "2026-01-02T00:00Z"], None),
-        (["01.01.2026", "02.01.2026"], "%d.%m.%Y"),
-        (["01.01.2026 02:00 +0200", "02.01.2026 00:00 +0000"], "%d.%m.%Y %H:%M %z"),
-    ],
-)
-def test_times_in_many_forms(tmp_path, texts, form):
-    path = table(tmp_path, [f"{text},1,2" for text in texts])
-    (raw,) = read_series(path, Form(time_format=form))
-    midnight = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1e6)
-    assert raw.times.tolist() == [midnight, midnight + DAY]
-    zones = "+" in texts[0] or "Z" in texts[0]
-    assert any("UTC" in note for note in raw.notes) == zones
 
 
 def test_whole_numbers_are_times_and_rows_are_counted_without_any(tmp_path):
@@ -167,6 +136,73 @@ def test_parquet_cells_are_named(tmp_path):
         read_series(tmp_path / "t.parquet", Form())
 
 
+MIDNIGHT = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
+
+
+def test_numbers_since_1970_under_another_name_are_noted(tmp_path):
+    path = parquet(tmp_path, [(MIDNIGHT + step) * 1000 for step in (0, 60)], name="stamp t")
+    (raw,) = read_series(path, Form())
+    assert raw.columns == ("stamp t", "a")
+    assert raw.notes[1:] == (
+        "stamp t looks like milliseconds since 1970: --data.time 'stamp t' --data.time-format milliseconds "
+        "takes it for the times.",
+    )
+    (raw,) = read_series(path, Form(time="stamp t", time_format="milliseconds"))
+    assert (raw.columns, raw.dated) == (("a",), True)
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        [date(2026, 1, 1), date(2026, 1, 2)],
+        polars.Series([datetime(2026, 1, 1), datetime(2026, 1, 2)]).cast(polars.Datetime("ns")),
+        polars.Series([datetime(2026, 1, 1), datetime(2026, 1, 2)]).dt.replace_time_zone("Asia/Tokyo"),
+    ],
+)
+def test_dates_in_parquet_keep_their_type_and_ask_for_their_name(tmp_path, times):
+    (raw,) = read_series(parquet(tmp_path, times), Form())
+    assert (np.diff(raw.times).tolist(), raw.dated) == ([DAY], True)
+    path = parquet(tmp_path, times, name="when")
+    with refused("GR-SERIES-004", "row 1, column when", "times, which --data.time when reads"):
+        read_series(path, Form())
+    (same,) = read_series(path, Form(time="when"))
+    assert same.times.tolist() == raw.times.tolist()
+    (counted,) = read_series(path, Form(numbers=("a",)))
+    assert counted.notes == (
+        "There is no time column: rows are counted; when holds times, which --data.time when reads.",
+    )
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        [[1], [2]],
+        [{"x": 1}, {"x": 2}],
+        [b"\xff", b"\xfe"],
+        [timedelta(hours=1), timedelta(hours=2)],
+        [time(1), time(2)],
+        polars.Series([2**63, 2**63 + 1], dtype=polars.UInt64),
+        [True, False],
+    ],
+)
+def test_columns_of_other_types_are_refused_by_name(tmp_path, odd):
+    with refused("GR-SERIES-007", "row 1, column date", "wanted .*, got"):
+        read_series(parquet(tmp_path, odd), Form())
+    kind = polars.Series(odd).dtype
+    path = parquet(tmp_path, [date(2026, 1, 1), date(2026, 1, 2)], odd=odd)
+    if kind.is_numeric() or kind == polars.Boolean:
+        (raw,) = read_series(path, Form())
+        assert raw.columns == ("a", "odd")
+        return
+    with refused("GR-SERIES-004", "column odd", "--data.targets"):
+        read_series(path, Form())
+    (raw,) = read_series(path, Form(skip_texts=True))
+    assert raw.columns == ("a",)
+    assert any(note.startswith("odd holds ") for note in raw.notes)
+    (raw,) = read_series(path, Form(numbers=("a",)))
+    assert raw.columns == ("a",)
+
+
 def test_columns_that_are_not_there(tmp_path):
     path = table(tmp_path, hourly())
     with refused("GR-SERIES-001", "column price"):
@@ -184,39 +220,11 @@ def test_columns_that_are_not_there(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "form"),
-    [
-        ("13.01.2026", "14.01.2026", "%d.%m.%Y"),
-        ("13/01/26", "14/01/26", "%d/%m/%y"),
-        ("01/13/2026 02:00 PM", "01/13/2026 03:00 PM", "%m/%d/%Y %I:%M %p"),
-        ("13-Jan-2026", "14-Jan-2026", "%d-%b-%Y"),
-    ],
-)
-def test_the_format_of_other_times_is_named_and_reads_them(tmp_path, first, second, form):
-    path = table(tmp_path, [f"{first},1", f"{second},2"], head="date,a")
-    with refused("GR-SERIES-007", "line 2, column date", re.escape(f'--data.time-format "{form}"')):
-        read_series(path, Form())
-    (raw,) = read_series(path, Form(time_format=form))
-    assert datetime.fromtimestamp(raw.times[0] / 1e6, tz=UTC).date() == date(2026, 1, 13)
-
-
-def test_a_year_of_two_digits_is_not_one_of_the_first_century(tmp_path):
-    path = table(tmp_path, ["03-04-24,1", "03-04-25,2"], head="date,a")
-    for form in (None, "%Y-%m-%d", "%d-%m-%Y"):
-        with refused("GR-SERIES-007", "line 2, column date"):
-            read_series(path, Form(time_format=form))
-
-
-def test_months_are_dates(tmp_path):
-    (raw,) = read_series(table(tmp_path, ["2026-01,1", "2026-02,2"], head="date,a"), Form())
-    assert np.diff(raw.times).tolist() == [31 * 24 * HOUR]
-
-
-@pytest.mark.parametrize(
     ("cell", "said"),
     [
-        ('"1,5"', "decimal comma"),
-        ('"1,500.25"', "between thousands"),
+        ('"1,5"', r"decimal comma, which --data.decimal comma reads \(1,5 is 1.5\)"),
+        ('"1,500.25"', r"which --data.decimal point --data.thousands reads \(1,500.25 is 1500.25\)"),
+        ("1 500", "between thousands, to be written without"),
         ("2026-01-31", "times, which --data.time b reads"),
         ("shop", "--data.series b"),
     ],
@@ -224,6 +232,26 @@ def test_months_are_dates(tmp_path):
 def test_a_column_of_text_is_refused_with_what_it_may_be(tmp_path, cell, said):
     with refused("GR-SERIES-004", "line 2, column b", said):
         read_series(table(tmp_path, [f"2026-01-01,1,{cell}", f"2026-01-02,1,{cell}"]), Form())
+
+
+def test_numbers_are_read_in_the_notation_of_the_settings(tmp_path):
+    rows = ["2026-01-01;1,5;1.200,5", "2026-01-02;2;900", "2026-01-03;;7,0"]
+    path = table(tmp_path, rows, head="date;a;b")
+    (raw,) = read_series(path, Form(notation=Notation("comma", thousands=True)))
+    np.testing.assert_array_equal(raw.values, [[1.5, 1200.5], [2, 900], [np.nan, 7]])
+    with refused("GR-SERIES-004", "line 2, column a", "decimal comma, which --data.decimal comma reads"):
+        read_series(path, Form())  # not "mend the cell": all cells of the column are numbers so
+    with refused("GR-SERIES-004", "line 2, column b", "--data.decimal comma --data.thousands"):
+        read_series(path, Form(notation=Notation("comma")))
+    with refused("GR-SERIES-004", "line 2, column a", "which --data.decimal point reads"):
+        read_series(
+            table(tmp_path, ["2026-01-01;1.5", "2026-01-02;2"], head="date;a"),
+            Form(notation=Notation("comma")),
+        )
+    frame = polars.DataFrame({"date": [1, 2], "a": ["1,5", "na"], "b": [1.5, 2.0]})
+    frame.write_parquet(tmp_path / "t.parquet")
+    (raw,) = read_series(tmp_path / "t.parquet", Form(notation=Notation("comma")))
+    np.testing.assert_array_equal(raw.values, [[1.5, 1.5], [np.nan, 2.0]])
 
 
 def test_bad_cells_are_kept_with_their_places(tmp_path):

@@ -1,4 +1,4 @@
-"""Recordings with transcripts in every layout, and what is wrong with them by file and line."""
+"""Recordings with transcripts, decoded: what was done to them, and what is wrong by file and line."""
 
 import zipfile
 
@@ -22,109 +22,13 @@ def read(root, files, **options):
     return read_sound_set(write_files(root, files), rate_hz=8000, **options)
 
 
-# -- layouts ---------------------------------------------------------------------------------------------
-
-
-def test_spoken_digits_have_their_official_split(tmp_path):
-    files = {
-        f"recordings/{d}_{who}_{i}.wav": A for d in (0, 7) for who in ("ann", "bo") for i in (0, 4, 5, 49)
-    }
-    found = read_sound_set(write_zip(tmp_path / "x.zip", files), rate_hz=8000)
-    assert {split: len(part) for split, part in found.splits.items()} == {"train": 8, "test": 8}
-    assert texts(found, "test")["recordings/7_bo_4.wav"] == "seven"
-    assert set(found.splits["train"].speakers) == {"ann", "bo"}
+# -- where it is -----------------------------------------------------------------------------------------
 
 
 def test_a_folder_with_one_zip_is_that_zip(tmp_path):
     write_zip(tmp_path / "fsdd.zip", {"recordings/0_ann_9.wav": A})
     (tmp_path / "README.md").write_text("about")
     assert texts(read_sound_set(tmp_path, rate_hz=8000)) == {"recordings/0_ann_9.wav": "zero"}
-
-
-def test_librispeech(tmp_path):
-    found = read(
-        tmp_path / "LibriSpeech",
-        {
-            "train-clean-100/19/198/19-198-0001.wav": A,
-            "train-clean-100/19/198/19-198.trans.txt": b"19-198-0001 CHAPTER ONE\n",
-            "dev-other/7/1/7-1-0001.wav": B,
-            "dev-other/7/1/7-1.trans.txt": b"7-1-0001 IT'S LATE\n",
-            "test-clean/8/2/8-2-0003.wav": C,
-            "test-clean/8/2/8-2.trans.txt": b"8-2-0003 YES\n\n",
-            "SPEAKERS.TXT": b"; about",
-        },
-    )
-    assert {split: part.texts for split, part in found.splits.items()} == {
-        "train": ["chapter one"],
-        "validation": ["it's late"],
-        "test": ["yes"],
-    }
-    assert found.splits["train"].speakers == ["19"]
-
-
-def test_ljspeech_takes_the_normalised_text(tmp_path):
-    metadata = "LJ1|In 1984.|In nineteen eighty-four.\nLJ2|Yes.\n"
-    found = read(tmp_path, {"LJ/metadata.csv": metadata.encode(), "LJ/wavs/LJ1.wav": A, "LJ/wavs/LJ2.wav": B})
-    assert found.splits["train"].texts == ["in nineteen eighty four", "yes"]
-
-
-def test_common_voice(tmp_path):
-    head = "client_id\tpath\tsentence\tup_votes\n"
-    found = read(
-        tmp_path,
-        {
-            "train.tsv": f'{head}me\ta.wav\tSay "hello", please.\t2\n'.encode(),
-            "test.tsv": f"{head}you\tb.wav\tBye\t2\n".encode(),
-            "invalidated.tsv": f"{head}you\tc.wav\tNoise\t0\n".encode(),
-            **{f"clips/{name}.wav": content for name, content in (("a", A), ("b", B), ("c", C))},
-        },
-    )
-    assert texts(found) == {"clips/a.wav": "say hello please"}
-    assert texts(found, "test") == {"clips/b.wav": "bye"}
-    assert found.splits["test"].speakers == ["you"]
-    assert found.notes == ("1 sounds that no table of a split names were passed over",)
-
-
-def test_kaldi_tables(tmp_path):
-    found = read(
-        tmp_path,
-        {
-            "data/train/wav.scp": b"u1 audio/a.wav\nu2 data/train/b.wav\n",
-            "data/train/text": b"u2 second one\nu1 first one\n",
-            "data/train/utt2spk": b"u1 ann\nu2 bo\n",
-            "data/dev/wav.scp": b"u3 c.wav\n",
-            "data/dev/text": b"u3 third\n",
-            "audio/a.wav": A,
-            "data/train/b.wav": B,
-            "data/dev/c.wav": C,
-        },
-    )
-    assert texts(found) == {"audio/a.wav": "first one", "data/train/b.wav": "second one"}
-    assert found.splits["train"].speakers == ["ann", "bo"]
-    assert texts(found, "validation") == {"data/dev/c.wav": "third"}
-
-
-def test_a_command_in_a_table_is_not_run(tmp_path):
-    files = {"wav.scp": b"u1 touch hacked |\n", "text": b"u1 yes\n"}
-    with pytest.raises(InputError, match=r"wav.scp, line 1: .* a command, which is not run"):
-        read(tmp_path, files)
-    assert not (tmp_path / "hacked").exists()
-
-
-def test_a_table_of_transcripts(tmp_path):
-    rows = 'path,text,split,speaker\na.wav,"Yes, sir",train,ann\nsub/b.wav,No,test,bo\n'
-    found = read(tmp_path, {"transcripts.csv": rows.encode(), "a.wav": A, "sub/b.wav": B})
-    assert texts(found) == {"a.wav": "yes sir"}
-    assert texts(found, "test") == {"sub/b.wav": "no"}
-
-
-@pytest.mark.parametrize("around", ["", "mine/"])
-def test_texts_beside_sounds_and_folders_of_splits(tmp_path, around):
-    files = {"train/a.wav": A, "train/a.txt": b"yes\nsir\n", "test/b.wav": B, "test/b.txt": b"no"}
-    found = read(tmp_path, {f"{around}{name}": content for name, content in files.items()})
-    assert texts(found) == {f"{around}train/a.wav": "yes sir"}
-    assert texts(found, "test") == {f"{around}test/b.wav": "no"}
-    assert texts(read(tmp_path / "other", files | {"readme.txt": b"about"})) == {"train/a.wav": "yes sir"}
 
 
 # -- what was done to sounds -----------------------------------------------------------------------------
@@ -224,10 +128,3 @@ def test_the_real_sentences(real_data):
     assert len(part) == 32
     assert len(part.sounds.values) / 22050 == pytest.approx(221.7, abs=0.1)
     assert part.texts[1] == "in being comparatively modern"
-
-
-def test_a_transcript_over_two_lines_is_not_cut_in_half(tmp_path):
-    table = b'path;text\na.wav;yes, no\nb.wav;"yes,\nno"\n'
-    found = read(tmp_path, {"transcripts.csv": table, "a.wav": A, "b.wav": B}, skip_bad=True)
-    assert found.splits["train"].texts == ["yes no"]
-    assert [fault.partition(":")[0].rpartition(" ")[2] for fault in found.skipped][:2] == ["3", "4"]

@@ -91,6 +91,16 @@ def test_flac_is_read_through_soundfile():
         read_sound(file.getvalue()[:200], name="x.flac")
 
 
+@pytest.mark.parametrize("rate_hz", [8000, 12000, 16000, 24000, 32000, 44100])  # of MPEG 2.5, 2 and 1
+def test_mp3_is_read_through_soundfile_at_every_rate(rate_hz):
+    soundfile = pytest.importorskip("soundfile")
+    file = io.BytesIO()
+    soundfile.write(file, tone(1.0, rate_hz=rate_hz), rate_hz, format="MP3")
+    found = read_sound(file.getvalue(), name="x.mp3")
+    assert found.rate_hz == rate_hz
+    assert np.abs(found.samples).max() == pytest.approx(0.5, abs=0.05)
+
+
 def test_without_soundfile_the_remedy_is_one_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "soundfile", None)
     with pytest.raises(UsageError, match=r"GR-SOUND-007") as caught:

@@ -71,8 +71,21 @@ def test_a_recipe_may_be_decided_by_another_score() -> None:
     own = Headline("macro_f1")
     skewed = replace(job, recipes={**job.recipes, "skewed": lambda: replace(job_recipe(job), headline=own)})
     assert scored_for(skewed, "skewed").headline == own
+    assert scored_for(skewed, "skewed").baseline is job.baseline
     assert scored_for(skewed, next(iter(job.recipes))) is skewed
     assert scored_for(skewed, "a recipe that is gone") is skewed
+
+
+def test_a_recipe_may_have_another_baseline() -> None:
+    job: Job = TOYS["toy_labeller"]
+
+    def own(config: Any, parts: Any) -> dict[str, float]:
+        return {"accuracy": 0.5}
+
+    odd = replace(job, recipes={**job.recipes, "odd": lambda: replace(job_recipe(job), baseline=own)})
+    assert scored_for(odd, "odd").baseline is own
+    assert scored_for(odd, "odd").headline == job.headline
+    assert scored_for(odd, next(iter(job.recipes))).baseline is job.baseline
 
 
 def job_recipe(job: Job) -> Any:

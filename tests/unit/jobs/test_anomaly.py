@@ -16,6 +16,7 @@ from gradus.cli.main import main
 from gradus.core.configs import check, from_json, to_json
 from gradus.core.errors import GradusError, InputError, UsageError
 from gradus.data.encode import CategoryColumn, Encoder, NumberColumn
+from gradus.data.notation import Notation
 from gradus.data.rows import table_of
 from gradus.engine import contract, folder
 from gradus.engine.loop import measure
@@ -237,7 +238,14 @@ def test_columns_that_name_rows_are_left_out_and_told(tmp_path):
     found = load(replace(config, most_categories=20, categories=("port",)), window=1)
     assert found.encoder.names == ("size", "port")
     assert isinstance(found.encoder.columns[1], CategoryColumn)
-    assert found.notes == ("flow: left out, 60 different texts rather name rows than kinds of rows",)
+    said = "flow: left out, 60 different texts rather name rows than kinds of rows"
+    assert found.notes == (f"{said}; --data.id-column flow tells them with each answer",)
+    twice = write_rows(tmp_path / "twice.csv", [*rows, rows[0]], "flow,size,port,label")
+    found = load(replace(twice, most_categories=20, categories=("port",)), window=1)
+    assert found.notes == (said,)  # which would name two rows alike
+    named = replace(config, id_column="flow", categories=("port",))
+    assert load(named, window=1).notes == ()
+    assert load(named, window=1).encoder.names == ("size", "port")
 
 
 def test_a_table_that_changed_is_read_again(tmp_path):
@@ -470,9 +478,54 @@ def test_predict_says_when_rows_are_not_like_those_of_training(trained, tmp_path
         capsys.readouterr()
         assert main(["predict", str(trained), str(tmp_path / f"{name}.csv")]) == 0
         said[name] = capsys.readouterr().err
-    assert said["same"] == said["few"] == ""
+    assert "far from those of training" not in said["same"] + said["few"]
     assert "of these 400 rows are far from those of training" in said["moved"]
     assert names[number] in said["moved"]
+
+
+@pytest.fixture(scope="module")
+def named(tmp_path_factory):
+    """A run on rows with names, and the rows."""
+    place = tmp_path_factory.mktemp("named")
+    rows = [f"r{i},{i % 9},{'ab'[i % 2]},{'dos' if i % 5 == 4 else 'normal'}" for i in range(100)]
+    write_rows(place / "rows.csv", [*rows, "odd,999999,b,dos"], header="flow,size,kind,label")
+    data = ["--data", str(place / "rows.csv"), "--data.id-column", "flow"]
+    short = ["--train.steps", "5", "--train.batch", "16", "--train.precision", "fp32"]
+    assert main(["train", "anomaly/folder", *data, *short, "--out", str(place / "run")]) == 0
+    return place
+
+
+def test_a_name_goes_with_each_answer_and_is_not_learnt(named, tmp_path, capsys, monkeypatch):
+    opened = folder.open_run(JOB, named / "run")
+    assert opened.parts.rows.encoder.names == ("size", "kind")
+    capsys.readouterr()
+    assert main(["predict", str(named / "run"), str(named / "rows.csv"), "--json"]) == 0
+    said = capsys.readouterr()
+    answers = [json.loads(line) for line in said.out.splitlines()]
+    assert [answer["id"] for answer in answers] == [*(f"r{i}" for i in range(100)), "odd"]
+    alarms = sum(answer["alarm"] for answer in answers)
+    first, *strange = [line for line in said.err.splitlines() if "note: " in line]
+    assert f"{alarms} alarms in 101 rows; the 5 highest scores" in first
+    best = sorted(answers, key=lambda answer: -answer["score"])[:5]
+    assert len(strange) == 5
+    for line, answer in zip(strange, best, strict=True):
+        assert line.startswith(
+            f"note: id {answer['id']} ({answer['input']}): {answer['score']:.4g}, an alarm"
+        )
+        reason, share = next(iter(answer["reasons"].items()))
+        assert f"for {reason} ({share:.0%})" in line
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"flow,size,kind\nx7,999999,b\n")))
+    assert main(["predict", str(named / "run"), "-", "--follow"]) == 0
+    assert json.loads(capsys.readouterr().out)["id"] == "x7"
+
+
+def test_rows_without_their_name_are_answered_and_counted(named, tmp_path, capsys):
+    (tmp_path / "rows.csv").write_text("size,kind\n1,a\n2,b\n")
+    capsys.readouterr()
+    assert main(["predict", str(named / "run"), str(tmp_path / "rows.csv"), "--json"]) == 0
+    said = capsys.readouterr()
+    assert all("id" not in json.loads(line) for line in said.out.splitlines())
+    assert said.err == "note: 2 of 2 rows have no column 'flow': they go by their lines alone\n"
 
 
 def test_predict_needs_no_data(trained, monkeypatch):
@@ -519,7 +572,19 @@ WANTED = torch.tensor([[math.log(3), 0.0, 1.0, 0.0]])
 )
 def test_a_row_in_any_form_is_read_alike(raw):
     torch.testing.assert_close(READER.read(raw), WANTED)
-    assert READER.cells(raw)["kind"] == "b"
+    assert READER.placed(raw).cells[-1]["kind"] == "b"
+
+
+@pytest.mark.parametrize(
+    "raw", ["2,0;b", {"size": 2, "kind": "b"}, {"size": "2,0", "kind": "b"}, (2.0, "b"), ("9", "2", "b", "x")]
+)
+def test_a_row_with_a_decimal_comma_is_read_alike(raw):
+    reader = RowReader(ENCODER, table=TABLE_COLUMNS, missing="refuse", window=1, notation=Notation("comma"))
+    torch.testing.assert_close(reader.read(raw), WANTED)
+    ((_, line),) = reader.lines(["size, in m;kind;size", "x;b;2,0"], "t")
+    torch.testing.assert_close(reader.read(line), WANTED)
+    with pytest.raises(InputError, match="GR-ROWS-007"):
+        reader.read("2.0;b")
 
 
 @pytest.mark.parametrize(
@@ -632,13 +697,40 @@ def test_examine_tells_all_even_where_nothing_can_be_trained(tmp_path):
     rows = [f"{i};1,5;01.02.2026;{i % 2}" for i in range(8)]
     (tmp_path / "t.csv").write_text("\n".join(["n;size;day;label", *rows, "8;1"]) + "\n")
     panels = {panel.title: panel for panel in examine(Config(data=DataConfig(path=str(tmp_path / "t.csv"))))}
-    assert "GR-ROWS-010" in panels["Rows"].sentence
+    assert "GR-ROWS-007" in panels["Rows"].sentence
     assert sorted(panels["Rows"].rows) == [("0", 4), ("1", 4)]
     assert panels["Broken rows"].rows == [("line 10", "4 cells, one for each column", "2")]
     hints = dict(panels["Columns to think about"].rows)
-    assert "decimal comma" in hints["size"]
+    assert "decimal comma, which --data.decimal comma reads (1,5 is 1.5)" in hints["size"]
     assert "dates" in hints["day"]
     assert "--data.leave-out n" in hints["n"]
+    assert "--data.id-column n" in hints["n"]
+    data = DataConfig(path=str(tmp_path / "t.csv"), decimal="comma", id_column="n")
+    panels = {panel.title: panel for panel in examine(Config(data=data))}
+    assert "GR-ROWS-010" in panels["Rows"].sentence  # eight rows are too few
+    assert [name for name, _ in panels["Columns to think about"].rows] == ["day"]
+
+
+def test_decimal_commas_are_read_where_the_settings_say_so_and_never_taken_for_names(tmp_path):
+    rows = [f"{i % 7}.{i % 10}|{'ab'[i % 2]}|{'dos' if i % 5 == 4 else 'normal'}" for i in range(60)]
+    header = "size|kind|label"
+    points = write_rows(
+        tmp_path / "points.csv", [row.replace("|", ";") for row in rows], header.replace("|", ";")
+    )
+    commas = [row.replace(".", ",").replace("|", ";") for row in rows]
+    written = write_rows(tmp_path / "commas.csv", commas, header.replace("|", ";"))
+    with pytest.raises(
+        InputError, match=r"line 2, column 'size'.*which --data.decimal comma reads.*GR-ROWS-007"
+    ):
+        load(written, window=1)
+    assert load(replace(written, categories=("size",)), window=1).encoder.numbers == ()
+    found, wanted = load(replace(written, decimal="comma"), window=1), load(points, window=1)
+    assert found.encoder == wanted.encoder
+    assert all(torch.equal(found.splits[split].row, wanted.splits[split].row) for split in wanted.splits)
+    mostly_whole = [*(f"{i};a;normal" for i in range(57)), *("1,5;a;dos" for _ in range(3))]
+    few = write_rows(tmp_path / "few.csv", mostly_whole, header.replace("|", ";"))
+    with pytest.raises(InputError, match=r"line 59, column 'size'.*The column holds.*--data.decimal comma"):
+        load(few, window=1)
 
 
 def test_the_job_holds_its_contract():

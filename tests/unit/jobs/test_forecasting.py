@@ -9,6 +9,7 @@ import polars
 import pytest
 import torch
 
+from gradus.cli.main import main
 from gradus.core.configs import check, from_json, to_json
 from gradus.core.errors import GradusError
 from gradus.data.mending import Mending
@@ -548,6 +549,7 @@ def test_panels_show_forecasts_and_claims(trained):
     assert "last value (random walk)" in [row[0] for row in against.rows]
     assert len(panels["Quantiles"].rows) == 3
     assert {"Forecasts", "One step ahead", "Error by step", "Error by series"} <= set(panels)
+    assert "Series, the worst forecast first" not in panels  # there is one
 
 
 def test_predict_needs_no_data_and_answers_with_times(trained, tmp_path, monkeypatch):
@@ -604,6 +606,24 @@ def test_arrays_are_histories_of_plain_runs():
             deployed.read(odd)
 
 
+def test_a_table_with_decimal_commas_is_the_same_table(tmp_path):
+    frame = polars.read_csv(prices(tmp_path, area=np.full(ROWS, 1234.5))).with_columns(
+        polars.col("price").round(2)
+    )
+    frame.write_csv(tmp_path / "points.csv")
+    commas = [polars.col("price", "volume").cast(polars.String).str.replace(".", ",", literal=True)]
+    frame.with_columns(*commas, area=polars.lit("1.234,5")).write_csv(tmp_path / "t.csv", separator=";")
+    points = mine(str(tmp_path / "points.csv"), past=("volume",), static=("area",))
+    written = replace(points, path=str(tmp_path / "t.csv"), decimal="comma", thousands=True)
+    assert survey(written) == survey(points)
+    made = scratch(smoke(data=written, train=replace(smoke().train, batch=8)))
+    read = JOB.deploy(made.config, made.parts).read(tmp_path / "t.csv")
+    np.testing.assert_allclose(read["past"][0, :, 0], frame["price"][-10:], rtol=1e-6)
+    assert read["static"].tolist() == [[0.0]]
+    assert looked_at(written.path, decimal="comma", thousands=True)["Bad cells"].sentence == "None."
+    assert "which --data.decimal comma reads" in looked_at(written.path)["Notes"].sentence
+
+
 def test_a_table_without_names_must_have_as_many_columns(tmp_path):
     values = np.random.default_rng(0).random((200, 3))
     np.savetxt(tmp_path / "bare.csv", values, delimiter=",")
@@ -614,6 +634,111 @@ def test_a_table_without_names_must_have_as_many_columns(tmp_path):
     assert deployed.read(tmp_path / "bare.csv")["past"].shape == (1, 10, 3)
     with pytest.raises(GradusError, match=r"the 3 columns of the training.*GR-SERIES-047"):
         deployed.read(tmp_path / "wide.csv")
+
+
+@pytest.fixture(scope="module")
+def shops(tmp_path_factory):
+    """A run on the sales of three shops, in one table."""
+    place = tmp_path_factory.mktemp("shops")
+    sales(("x", 80), ("y/2", 80), ("z", 60)).write_csv(place / "shops.csv")
+    config = Config(
+        data=mine(str(place / "shops.csv"), targets=("sold",), series="shop"),
+        head=QuantilesConfig(),
+        train=replace(smoke().train, steps=10, batch=8),
+    )
+    folder.begin(place / "run", reference="forecasting", recipe="folder", config=config)
+    folder.execute(JOB, place / "run")
+    return place
+
+
+def sales(*shops):
+    """So many days of each shop, as one long table."""
+    return polars.concat(
+        polars.DataFrame(
+            {
+                "date": np.datetime_as_string(np.arange(days).astype("datetime64[D]") + 20_000),
+                "shop": name,
+                "sold": np.random.default_rng(len(name)).random(days) * (place + 1),
+            }
+        )
+        for place, (name, days) in enumerate(shops)
+    )
+
+
+def told(capsys, *given):
+    """What predict says in JSON, its status, and what else it says."""
+    capsys.readouterr()
+    status = main(["predict", *map(str, given), "--json"])
+    said = capsys.readouterr()
+    return [json.loads(line) for line in said.out.splitlines()], status, said.err
+
+
+def test_predict_answers_for_each_series_of_a_table(shops, tmp_path, capsys):
+    table = shops / "shops.csv"
+    answers, status, _ = told(capsys, shops / "run", table, "--out", tmp_path / "out")
+    assert (status, [answer["series"] for answer in answers]) == (0, ["x", "y/2", "z"])
+    assert [answer["input"] for answer in answers] == [
+        f"{table}, series {name}" for name in ("x", "y/2", "z")
+    ]
+    assert [answer["forecast"][0]["time"] for answer in answers] == ["2024-12-23", "2024-12-23", "2024-12-03"]
+    for answer in answers:  # as each would be from a table of its own
+        alone = tmp_path / "alone.csv"
+        polars.read_csv(table).filter(polars.col("shop") == answer["series"]).write_csv(alone)
+        ((same,), _, _) = told(capsys, shops / "run", alone)
+        assert same["forecast"] == answer["forecast"]
+    saved = [json.loads(line) for line in (tmp_path / "out" / "answers.jsonl").read_text().splitlines()]
+    assert [line["series"] for line in saved] == ["x", "y/2", "z"]
+    assert len({line["picture"] for line in saved}) == 3
+    assert all((tmp_path / "out" / line["picture"]).is_file() for line in saved)
+    assert main(["predict", str(shops / "run"), str(table)]) == 0
+    assert "series y/2" in capsys.readouterr().out
+
+
+def test_the_report_says_which_series_are_forecast_worst(shops, monkeypatch):
+    opened = folder.open_run(JOB, shops / "run")
+
+    def shown():
+        found = {panel.title: panel for panel in JOB.panels(opened.config, opened.parts, opened.run)}
+        return found["Series, the worst forecast first"]
+
+    panel = shown()
+    rows = {row[0]: row for row in panel.rows}
+    config, parts = opened.config, opened.parts
+    naive = naive_scores(parts.series, "test")[0]
+    assert panel.columns == ("series", "test windows", "MSE", f"MSE of the {naive.name}", "ratio")
+    for place, name in enumerate(("x", "y/2", "z")):  # against a run that is scored on that series alone
+        alone = shops / f"alone{place}.csv"
+        polars.read_csv(shops / "shops.csv").filter(polars.col("shop") == name).write_csv(alone)
+        other = replace(config, data=replace(config.data, path=str(alone)))
+        only = folder.open_run(JOB, shops / "run", config=other).parts
+        score, losses = score_of(other, only, "test")
+        naives = {one.name: one.score.compute()["mse"] for one in naive_scores(only.series, "test")}
+        mse = score.compute()["mse"]
+        wanted = (len(losses), mse, naives[naive.name], mse / naives[naive.name])
+        assert rows[name][1] == wanted[0]
+        assert [float(cell) for cell in rows[name][2:]] == pytest.approx(wanted[1:], rel=1e-3)
+    errors = [float(row[2]) for row in panel.rows]
+    assert errors == sorted(errors, reverse=True)
+    assert panel.sentence.startswith("3 series with a test window")
+    monkeypatch.setattr("gradus.jobs.forecasting.panels.SERIES_SHOWN", 1)
+    capped = shown()
+    assert [row[0] for row in capped.rows] == [panel.rows[0][0], panel.rows[-1][0]]
+    assert "the 1 with the largest error and the 1 with the smallest" in capped.sentence
+
+
+def test_a_bad_series_of_a_table_is_named_and_left_out_alone(shops, tmp_path, capsys):
+    several = polars.concat([sales(("x", 80), ("short", 9), ("gap", 40), ("new", 70))])
+    several.filter(~((polars.col("shop") == "gap") & (polars.int_range(polars.len()) == 100))).write_csv(
+        tmp_path / "several.csv"
+    )
+    answers, status, said = told(capsys, shops / "run", tmp_path / "several.csv")
+    assert ([answer["series"] for answer in answers], status) == (["x"], 1)
+    assert "several.csv, series short wanted a history of at least 10 rows got 9 " in " ".join(said.split())
+    answers, status, said = told(capsys, shops / "run", tmp_path / "several.csv", "--skip-bad")
+    assert ([answer["series"] for answer in answers], status) == (["x", "new"], 0)
+    assert "2 of 4 inputs left out" in said
+    assert "series gap, line 102" in said
+    assert "1 of 2 series were not in the training: new" in said
 
 
 def test_a_run_is_scored_on_other_series(trained, tmp_path):
@@ -688,7 +813,7 @@ def test_examine_reads_every_series_and_the_treatments_of_the_settings(tmp_path)
     ("name", "column", "said"),
     [
         ("ts", np.arange(ROWS) * 3600 + 1_700_000_000, "--data.time ts takes it for the times"),
-        ("time", np.arange(ROWS) * 3600 + 1_700_000_000, "--data.time-format %s reads them"),
+        ("time", np.arange(ROWS) * 3600 + 1_700_000_000, "--data.time-format seconds reads them as dates"),
         ("when", [f"{1 + i % 28:02d}.{1 + i // 28 % 12:02d}.{2000 + i // 336}" for i in range(ROWS)],
          '--data.time when --data.time-format "%d.%m.%Y" reads'),
         ("cost", [f"{i},5" for i in range(ROWS)], "cost holds numbers with a decimal comma"),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from gradus.cli.finish import print_judgement
 from gradus.cli.main import main
 from gradus.core.configs import check, from_json, to_json
 from gradus.core.errors import InputError, UsageError
@@ -16,6 +17,7 @@ from gradus.data.text_augment import TextAugmentConfig
 from gradus.data.tokenise import SubwordsConfig
 from gradus.data.word_vectors import write_vectors
 from gradus.engine import contract, folder
+from gradus.engine.job import scored_for
 from gradus.engine.probes import Scratch
 from gradus.jobs.sentiment import JOB
 from gradus.jobs.sentiment.answer import drivers
@@ -198,13 +200,14 @@ def test_pieces_of_words_are_tokens():
 # -- several labels --------------------------------------------------------------------------------------
 
 
-def test_a_text_may_have_several_labels(tmp_path):
+@pytest.mark.parametrize("model", [TextBagConfig(), RECIPES["folder"]().config.model])
+def test_a_text_may_have_several_labels(tmp_path, model):
     path = tmp_path / "a.csv"
     rows = [f"w{i % 2} v{i % 3} u{i}," + ";".join(["a"] * (i % 2) + ["b"] * (i % 3 == 0)) for i in range(60)]
     path.write_text("\n".join(["text,label", *rows]) + "\n")
     data = DataConfig(path=str(path), labels="several")
-    config = smoke(model=TextBagConfig())
-    config = replace(config, data=data, train=replace(config.train, batch=8, rate=0.05))
+    config = replace(smoke(model=model), data=data)
+    config = replace(config, train=replace(config.train, batch=8, rate=0.05 / model.pace))
     made = scratch(config)
     assert next(made.batches)["label"].shape == (8, 2)
     for _ in range(60):
@@ -218,6 +221,19 @@ def test_a_text_may_have_several_labels(tmp_path):
     assert len(JOB.panels(config, made.parts, made.run)) >= 3
     with pytest.raises(UsageError, match="--imbalance"):
         scratch(replace(config, imbalance="focal"))
+
+
+def test_ratios_of_several_labels_are_counted_in_all_texts(tmp_path):
+    path = tmp_path / "a.csv"
+    rows = ["x y,a", "x z,b", "x y,a;b", "y w,", "z w,b"]
+    path.write_text("text,label,split\n" + "".join(f"{row},train\n" for row in rows) + "x,a,test\n")
+    config = smoke(model=TextBagConfig(longest=1, ratio_smoothing=1.0))
+    config = replace(config, data=DataConfig(path=str(path), labels="several", validation=0.0))
+    made = scratch(replace(config, train=replace(config.train, batch=2)))
+    counted = made.run.plan.decisions["texts_with_each_feature"]["value"]
+    number = made.parts.splits.reader.tokeniser.vocabulary.number
+    of_each = {word: [row[number[word]] for row in counted] for word in "xyzw"}  # with a, with b, in all
+    assert of_each == {"x": [2, 2, 3], "y": [2, 1, 3], "z": [0, 2, 2], "w": [0, 1, 2]}
 
 
 def test_scores_of_several_labels_are_scikit_learns():
@@ -329,6 +345,12 @@ def test_the_smoke_recipe_beats_its_baseline(trained):
 
 SAID = {"the story was not very good and the hall was dark": "negative"}
 SAID["the hall was not very dark and the story was good"] = "positive"
+
+
+def test_a_run_names_its_own_baseline_alone(trained, capsys):
+    print_judgement(scored_for(JOB, "smoke"), trained, json.loads((trained / "metrics.json").read_text()))
+    said = capsys.readouterr().out.strip().splitlines()[0]
+    assert said == "baseline  Logistic regression on TF-IDF of words and pairs, and the most frequent class."
 
 
 def test_predict_answers_words_lines_and_tables_alike(trained, tmp_path, capsys):

@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gradus.cli.finish import print_judgement
 from gradus.core.errors import InputError
 from gradus.engine import folder
 from gradus.engine.job import scored_for
@@ -77,7 +78,7 @@ def test_rows_hold_neighbours_and_noise(config, algorithm):
     assert loss == pytest.approx((1 + config.model.noise) * torch.tensor(2.0).log().item(), rel=1e-3)
 
 
-def test_a_run_is_scored_asked_and_started_from(config, sets, tmp_path):
+def test_a_run_is_scored_asked_and_started_from(config, sets, tmp_path, capsys):
     out = tmp_path / "run"
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(JOB.recipes, "word_vectors", RECIPES["word_vectors"])
@@ -85,6 +86,8 @@ def test_a_run_is_scored_asked_and_started_from(config, sets, tmp_path):
         result = folder.execute(scored_for(JOB, "word_vectors"), out)
     assert result["metrics"]["known_ws353"] == 0.75
     assert set(result["baseline_metrics"]) == set(result["metrics"])
+    print_judgement(scored_for(JOB, "word_vectors"), out, result)
+    assert "baseline  Counts of neighbours: positive" in capsys.readouterr().out
     opened = folder.open_run(JOB, out)
     deployed = JOB.deploy(opened.config, opened.parts)
     answer = deployed.answer({"output": deployed.module(**deployed.read("King"))}, "King")

@@ -23,7 +23,6 @@ from gradus.jobs.speech.baseline import nearest_baseline
 from gradus.jobs.speech.config import Config, DecodeConfig
 from gradus.jobs.speech.data import (
     DataConfig,
-    duplicates,
     load,
     read_input,
     statistics_of,
@@ -31,9 +30,11 @@ from gradus.jobs.speech.data import (
     too_short,
 )
 from gradus.jobs.speech.examine import examine
-from gradus.jobs.speech.job import hear
+from gradus.jobs.speech.job import hear, loss
+from gradus.jobs.speech.joining import duplicates
 from gradus.jobs.speech.recipes import RECIPES
 from gradus.jobs.speech.streaming import Streamer, measure_latency
+from gradus.layers.ctc import ctc_loss_sum
 from gradus.models.conformer import ConformerConfig
 from gradus.models.speech_recurrent import SpeechRecurrentConfig
 from tests.unit.data.made import write_files, write_zip
@@ -124,6 +125,30 @@ def test_settings_that_leave_nothing_are_refused(tmp_path):
         load(replace(data, test=0.01))
     with pytest.raises(InputError, match="GR-SOUND-016"):
         load(replace(data, test=0.0))
+
+
+def test_the_columns_of_a_table_have_the_names_that_are_given(tmp_path):
+    rows = "".join(f"{i}.wav,{'yes' if i % 2 else 'no'},{'test' if i < 2 else 'train'}\n" for i in range(9))
+    files = {f"{i}.wav": wav(tone(hertz=300 + i)) for i in range(9)}
+    write_files(tmp_path, files | {"transcripts.csv": f"file,words,part\n{rows}".encode()})
+    named = {"path_column": "file", "text_column": "words", "split_column": "part"}
+    data = DataConfig(path=str(tmp_path), rate_hz=8000, validation=0.0, **named)
+    found = load(data)
+    assert {split: len(part) for split, part in found.splits.items()} == {"train": 7, "test": 2}
+    assert found.splits["test"].texts == ["no", "yes"]
+    with pytest.raises(InputError, match=r"got file, words, part. .*--data.text-column.*GR-SOUND-014"):
+        load(replace(data, text_column="text"))
+
+
+def test_columns_that_no_table_has_are_refused(tmp_path):
+    data = DataConfig(source="fsdd", path=str(digits(tmp_path)), rate_hz=8000, speaker_column="who")
+    with pytest.raises(UsageError, match=r"--data.speaker-column: .*layout of spoken digits.*GR-CONFIG-003"):
+        load(data)
+    with pytest.raises(UsageError, match=r"--data.text-column: .*layout of tones"):
+        load(DataConfig(source="tones", rate_hz=4000, count=10, text_column="words"))
+    table = b"path,text,who\na.wav,four,eve\n"
+    further = write_files(tmp_path / "more", {"transcripts.csv": table, "a.wav": wav(tone())})
+    assert "eve" in load(replace(data, train_also=(str(further),))).splits["train"].speakers
 
 
 # -- before step 1 ---------------------------------------------------------------------------------------
@@ -226,11 +251,48 @@ def test_a_batch_is_as_long_as_its_mask_says():
 def test_training_hears_warped_sounds_and_evaluation_does_not():
     made = scratch(smoke(augment=SoundAugmentConfig(warp=0.2)))
     batch, model = next(made.batches), made.parts.model
-    as_trained, _ = model.with_gaps(batch, batch["frames_left"], batch["bands_left"])
+    (as_trained,), _ = model.with_gaps(batch, batch["frames_left"], batch["bands_left"])
     frames, count = model.spectra(batch["sound"], batch["sound_length"], batch["warp"])
     torch.testing.assert_close(as_trained, model.net(frames, count)[0])
     evaluated = model(batch["sound"], batch["sound_length"])["log_probs"]
     assert not torch.allclose(as_trained, evaluated, atol=1e-3)
+
+
+def test_a_committee_learns_side_by_side_and_decodes_its_mean_probability():
+    made = scratch(smoke(committee=("pcen", "mel"), decode=DecodeConfig(beam=4)))
+    model = made.parts.model
+    assert [one.spectra.config.form for one in (model, *model.beside)] == ["mel", "pcen", "mel"]
+    batch = next(made.batches)
+    each, steps = model.with_gaps(batch, batch["frames_left"], batch["bands_left"])
+    totals = [ctc_loss_sum(one, steps, batch["text"], batch["text_length"])[0].item() for one in each]
+    assert loss(made.config, made.parts, batch).total.item() == pytest.approx(sum(totals) / 3, rel=1e-5)
+    before = [one.net.head.weight.clone() for one in (model, *model.beside)]
+    for _ in range(3):
+        made.step()
+    after = [one.net.head.weight for one in (model, *model.beside)]
+    assert not any(torch.equal(old, new) for old, new in zip(before, after, strict=True))
+    sound, length = batch["sound"], batch["sound_length"]
+    with torch.no_grad():
+        alone = [one.net(*one.spectra(sound, length))[0].exp() for one in (model, *model.beside)]
+        together = model(sound, length)["log_probs"].exp()
+    torch.testing.assert_close(together, sum(alone) / 3)
+    assert not torch.allclose(alone[0], alone[1], atol=1e-3)
+
+
+def test_a_committee_normalises_by_features_of_its_own():
+    made = scratch(smoke(committee=("pcen",), decode=DecodeConfig(beam=4)))
+    (other,) = made.parts.model.beside
+    mean, deviation = statistics_of(made.parts.splits.clips("train"), other.spectra)
+    torch.testing.assert_close(other.spectra.mean, mean)
+    torch.testing.assert_close(other.spectra.deviation, deviation)
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"features": SpectraConfig(form="mfcc", bands=16), "decode": DecodeConfig(beam=4)}]
+)
+def test_a_committee_wants_a_search_and_features_of_one_width(changes):
+    with pytest.raises(UsageError, match="GR-CONFIG-003"):
+        scratch(smoke(committee=("pcen",), **changes))
 
 
 def test_a_recording_is_heard_at_every_warp():
@@ -282,9 +344,9 @@ def test_all_of_a_set_can_be_scored():
 
 
 @pytest.mark.parametrize("chunk", [37, 160, 1000, 9999])
-@pytest.mark.parametrize(("tail", "ahead"), [(0.0, 0), (0.1, 0), (0.1, 4)])
-def test_a_stream_gives_what_the_whole_gives(chunk, tail, ahead):
-    features = replace(smoke().features, tail_seconds=tail)
+@pytest.mark.parametrize(("form", "tail", "ahead"), [("mel", 0.0, 0), ("pcen", 0.1, 0), ("mel", 0.1, 4)])
+def test_a_stream_gives_what_the_whole_gives(chunk, form, tail, ahead):
+    features = replace(smoke().features, form=form, tail_seconds=tail)
     made = scratch(smoke(model=replace(ONE_WAY, steps_ahead=ahead), features=features))
     for _ in range(20):
         made.step()

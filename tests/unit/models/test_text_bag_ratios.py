@@ -30,6 +30,18 @@ def test_ratios_with_weights_of_one_are_naive_bayes():
     torch.testing.assert_close(ours[:, 0], theirs[:, 0] - theirs[:, 1], rtol=1e-5, atol=1e-5)
 
 
+def test_ratios_of_labels_that_go_together_are_each_against_the_texts_without_it():
+    rng = torch.Generator().manual_seed(1)
+    table = (torch.rand(50, 7, generator=rng) < 0.4).long()
+    table[:, 0] = 0  # padding
+    has = torch.rand(50, 3, generator=rng) < 0.4
+    counts = torch.stack([table[has[:, label]].sum(dim=0) for label in range(3)], dim=1)
+    ratios = log_count_ratios(counts, smoothing=1.0, texts=table.sum(dim=0))
+    for label in range(3):
+        alone = torch.stack([table[has[:, label]].sum(dim=0), table[~has[:, label]].sum(dim=0)], dim=1)
+        torch.testing.assert_close(ratios[:, label], log_count_ratios(alone, smoothing=1.0)[:, 0])
+
+
 def test_ratios_multiply_the_weights():
     ratios = torch.arange(8.0).reshape(4, 2)
     config = TextBagConfig(longest=1, ratio_smoothing=1.0, pace=3.0)

@@ -44,6 +44,34 @@ def test_inputs_of_one_shape_are_computed_together_up_to_a_batch():
     assert deployable.module.sizes == [3, 2, 1]
 
 
+def test_a_file_stands_for_the_inputs_inside_it(tmp_path):
+    def inside(path):
+        if path.suffix == ".bad":
+            raise bad("a file that is none")
+        yield f"{path}, first", [1, 2]
+        yield f"{path}, second", bad("a broken one")
+        yield f"{path}, third", [3]
+
+    deployable = replace(toy(), inside=inside)
+    np.save(tmp_path / "b.npy", np.array([4.0]))
+    inputs = [tmp_path / name for name in ("a.txt", "b.npy", "c.bad")]
+    found = list(predict(deployable, inputs, skip_bad=True))
+    assert [str(name).removeprefix(f"{tmp_path}/") for name, _ in found] == [
+        *(f"a.txt, {name}" for name in ("first", "second", "third")),
+        *("b.npy", "c.bad"),
+    ]
+    assert [isinstance(said, GradusError) for _, said in found] == [False, True, False, False, True]
+    assert [said.total for _, said in found if isinstance(said, Total)] == [
+        total([1, 2]),
+        total([3]),
+        total([4]),
+    ]
+    before = predict(deployable, inputs)
+    assert next(before)[1].total == total([1, 2])
+    with pytest.raises(GradusError, match="a broken one"):
+        list(before)
+
+
 def test_the_module_rests_and_the_callers_gradients_do_not():
     deployable = toy()
     deployable.module.train()
