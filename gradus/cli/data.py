@@ -20,6 +20,8 @@ from gradus.data.sources import cache_folder, locate, source_named
 from gradus.engine.job import Panel
 from gradus.engine.probes import first_batch
 
+MOST_ROWS = 20  # of a table; what is wrong in one way is often wrong a thousand times
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ListArguments:
@@ -138,6 +140,8 @@ def _print(panel: Panel) -> None:
         table = Table(box=None, header_style="bold")
         for column in panel.columns:
             table.add_column(column, overflow="fold")
-        for row in panel.rows:
+        for row in panel.rows[:MOST_ROWS]:
             table.add_row(*(printable(str(cell)) for cell in row))
         Console().print(table)
+        if len(panel.rows) > MOST_ROWS:
+            print(f"and {len(panel.rows) - MOST_ROWS:,} more")

@@ -17,7 +17,6 @@ from gradus.jobs.anomaly.data import load, tables_of
 from gradus.jobs.anomaly.formats import Format
 from gradus.jobs.anomaly.prepare import NORMAL, DataConfig, Part, RowSet
 
-SHOWN = 20
 DATE, ISO_DATE = r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b", r"^\d{4}-\d\d-\d\d\b"
 
 
@@ -63,7 +62,7 @@ def _labels(found: RowSet) -> Panel:
             else " without labels; --data.label names the column that has them."
         ),
         columns=("label", *counts),
-        rows=[(name, *(count[name] for count in counts.values())) for name in (NORMAL, *names[:SHOWN])],
+        rows=[(name, *(count[name] for count in counts.values())) for name in (NORMAL, *names)],
     )
 
 
@@ -78,7 +77,7 @@ def _uncut(tables: Mapping[str, Table], data: DataConfig, kind: Format, error: G
         title="Rows",
         sentence=f"{sum(map(len, tables.values()))} rows. They cannot be trained on: {error}",
         columns=(f"{label}", "rows") if counts else (),
-        rows=counts.most_common(SHOWN),
+        rows=counts.most_common(),
     )
 
 
@@ -113,9 +112,7 @@ def _broken(faults: tuple[InputError, ...], data: DataConfig, more: str) -> Pane
         title="Broken rows",
         sentence=said if faults else "None.",
         columns=("where", "wanted", "got"),
-        rows=[
-            (fault.where.removeprefix(f"{data.path}, "), fault.wanted, fault.got) for fault in faults[:SHOWN]
-        ],
+        rows=[(fault.where.removeprefix(f"{data.path}, "), fault.wanted, fault.got) for fault in faults],
     )
 
 
@@ -153,7 +150,7 @@ def _hints(tables: Mapping[str, Table], data: DataConfig, kind: Format) -> Panel
         title="Columns to think about",
         sentence=f"{len(hints)}." if hints else "None.",
         columns=("column", "what it may be"),
-        rows=hints[:SHOWN],
+        rows=hints,
     )
 
 

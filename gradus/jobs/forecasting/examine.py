@@ -16,7 +16,6 @@ from gradus.jobs.forecasting.config import Config
 from gradus.jobs.forecasting.data import DataConfig, form_of, path_of
 from gradus.jobs.forecasting.inputs import load
 
-SHOWN = 20
 TWICE = "Times that are there twice"
 MANY = 0.2  # as a share of the rows: that is no slip, but a table of several series
 
@@ -63,7 +62,7 @@ def _series(raws: Sequence[Raw], faults: Sequence[TimeFaults], data: DataConfig)
         sentence=f"{len(raws)}, {sum(len(raw.rows) for raw in raws)} rows; season "
         f"{season if season > 1 else 'unknown: give --data.season'}.",
         columns=("series", "rows", "from", "to", "a row every"),
-        rows=rows[:SHOWN],
+        rows=rows,
     )
 
 
@@ -101,7 +100,7 @@ def _about_times(raws: Sequence[Raw], faults: Sequence[TimeFaults], data: DataCo
             title=title,
             sentence=said if rows else "None.",
             columns=(raws[0].counted, "series") if several else (raws[0].counted,),
-            rows=[row if several else row[:1] for row in rows[:SHOWN]],
+            rows=[row if several else row[:1] for row in rows],
         )
 
     def given(setting: str, chosen: str, usual: str) -> str:
@@ -141,10 +140,7 @@ def _bad_cells(raw: Raw) -> Panel:
         if raw.faults
         else "None.",
         columns=("where", "wanted", "got"),
-        rows=[
-            (fault.where.removeprefix(f"{raw.where}, "), fault.wanted, fault.got)
-            for fault in raw.faults[:SHOWN]
-        ],
+        rows=[(fault.where.removeprefix(f"{raw.where}, "), fault.wanted, fault.got) for fault in raw.faults],
     )
 
 
@@ -172,7 +168,7 @@ def _about_values(raws: Sequence[Raw], data: DataConfig) -> list[Panel]:
             if missing.any()
             else "None.",
             columns=(counted, "column"),
-            rows=[(int(rows[r]), columns[c]) for r, c in np.argwhere(missing)[:SHOWN].tolist()],
+            rows=[(int(rows[r]), columns[c]) for r, c in np.argwhere(missing).tolist()],
         ),
     ]
 

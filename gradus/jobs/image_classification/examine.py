@@ -16,7 +16,6 @@ from gradus.jobs.image_classification.config import Config
 from gradus.jobs.image_classification.data import DataConfig, load
 
 LOOKED_AT_SIDE = 64
-SHOWN = 20
 MOST_CLASSES = 50  # that are shown all
 
 
@@ -32,7 +31,7 @@ def examine(config: Config) -> list[Panel]:
     leaks = find_leaks(found.splits)
     shown, rest = list(range(len(classes))), ""
     if len(classes) > MOST_CLASSES:
-        shown, rest = sorted(shown, key=counts["train"].__getitem__)[:SHOWN], ", the smallest below"
+        shown, rest = sorted(shown, key=counts["train"].__getitem__), ", the smallest first"
     return [
         Panel(
             title="Pictures",
@@ -47,7 +46,7 @@ def examine(config: Config) -> list[Panel]:
             if found.skipped
             else "None.",
             columns=("file",),
-            rows=[(fault.removeprefix(f"{data.path}/"),) for fault in found.skipped[:SHOWN]],
+            rows=[(fault.removeprefix(f"{data.path}/"),) for fault in found.skipped],
         ),
         _duplicates("The same picture in two splits", leaks.exact),
         _duplicates("Almost the same picture in two splits", leaks.near),
@@ -79,14 +78,14 @@ def _about_files(data: DataConfig) -> list[Panel]:
             title="Sizes",
             sentence=f"{said}.",
             columns=("width x height", "pictures"),
-            rows=[(f"{width} x {height}", count) for (width, height), count in sizes.most_common(SHOWN)],
+            rows=[(f"{width} x {height}", count) for (width, height), count in sizes.most_common()],
         )
     ]
     holding = {folder for name in pictures for folder in PurePosixPath(name).parents}
     empty = _folders_beside(path, holding) if path.is_dir() else []
     if empty:
         said = f"{len(empty)}: they are no class, and nothing is learnt of what they are called."
-        rows = [(name,) for name in empty[:SHOWN]]
+        rows = [(name,) for name in empty]
         panels.append(Panel(title="Folders without pictures", sentence=said, columns=("folder",), rows=rows))
     return panels
 
@@ -113,5 +112,5 @@ def _duplicates(title: str, pairs: tuple[Pair, ...]) -> Panel:
         title=title,
         sentence=f"{len(pairs)} pictures; a score on them says little." if pairs else "None.",
         columns=("split", "picture", "also in", "as"),
-        rows=[(p.split, p.name, p.earlier_split, p.earlier_name) for p in pairs[:SHOWN]],
+        rows=[(p.split, p.name, p.earlier_split, p.earlier_name) for p in pairs],
     )

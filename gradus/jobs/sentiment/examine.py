@@ -15,7 +15,6 @@ from gradus.jobs.sentiment.corpus import CorpusConfig, read_corpus
 from gradus.jobs.sentiment.data import DataConfig, items_of, load
 from gradus.jobs.sentiment.word_vectors import WordVectorsConfig
 
-SHOWN = 20
 FEW = 10  # texts of a class that cannot be learnt from
 
 
@@ -36,7 +35,7 @@ def examine(config: Config | WordVectorsConfig) -> list[Panel]:
             columns=("where", "wanted", "got"),
             rows=[
                 (fault.where.removeprefix(f"{config.data.path}, "), fault.wanted, fault.got)
-                for fault in faults[:SHOWN]
+                for fault in faults
             ],
         ),
         _unseen(texts),
@@ -55,7 +54,7 @@ def _corpus(data: CorpusConfig) -> Panel:
         sentence=f"{len(sentences)} sentences, {counts.total()} words, {len(counts)} different ones; {kept} "
         f"occur --data.min-count {data.min_count} times or more and get a vector.",
         columns=("word", "times"),
-        rows=counts.most_common(SHOWN),
+        rows=counts.most_common(),
     )
 
 
@@ -71,12 +70,11 @@ def _splits(data: DataConfig, texts: Sequence[Text]) -> Panel:
             counts.setdefault(text.split, Counter()).update(text.labels)
         said = f" They cannot be divided: {error}"
     total = sum(counts.values(), Counter[str]())
-    rest = f", the {SHOWN} largest below" if len(total) > SHOWN else ""
     return Panel(
         title="Texts",
-        sentence=f"{len(texts)} in {len(total)} classes{rest}.{said}",
+        sentence=f"{len(texts)} in {len(total)} classes.{said}",
         columns=("class", *counts),
-        rows=[(name, *(counts[split][name] for split in counts)) for name, _ in total.most_common(SHOWN)],
+        rows=[(name, *(counts[split][name] for split in counts)) for name, _ in total.most_common()],
     )
 
 
@@ -94,15 +92,11 @@ def _classes(texts: Sequence[Text]) -> list[Panel]:
         said += (
             "; --data.label-column names the column of labels, if it is another." if len(small) > 2 else "."
         )
-        panels.append(
-            Panel(title="Small classes", sentence=said, columns=("class", "texts"), rows=small[:SHOWN])
-        )
+        panels.append(Panel(title="Small classes", sentence=said, columns=("class", "texts"), rows=small))
     if spellings:
         said = f"Classes that are written in several ways, each a class of its own: {len(spellings)}."
         panels.append(
-            Panel(
-                title="Spellings", sentence=said, columns=("written",), rows=[(s,) for s in spellings[:SHOWN]]
-            )
+            Panel(title="Spellings", sentence=said, columns=("written",), rows=[(s,) for s in spellings])
         )
     return panels
 
@@ -128,7 +122,7 @@ def _unseen(texts: Sequence[Text]) -> Panel:
         title="Labels that training lacks",
         sentence=f"{len(lost)} texts have one: spell the labels alike in every split." if lost else "None.",
         columns=("where", "label"),
-        rows=lost[:SHOWN],
+        rows=lost,
     )
 
 
@@ -138,7 +132,7 @@ def _empty(texts: Sequence[Text], cleaning: CleanConfig) -> Panel:
         title="Empty texts",
         sentence=f"{len(names)} after cleaning; each is read as one unknown word." if names else "None.",
         columns=("where",),
-        rows=[(name,) for name in names[:SHOWN]],
+        rows=[(name,) for name in names],
     )
 
 
@@ -160,5 +154,5 @@ def _repeated(texts: Sequence[Text], data: DataConfig) -> Panel:
         if often
         else "None.",
         columns=("text", "times"),
-        rows=[(key[:80], count) for key, count in often[:SHOWN]],
+        rows=[(key[:80], count) for key, count in often],
     )

@@ -11,7 +11,6 @@ from gradus.jobs.speech.config import Config
 from gradus.jobs.speech.data import DataConfig, load, read_all, read_further, too_short
 from gradus.jobs.speech.joining import duplicates, joined_from
 
-SHOWN = 20
 FASTEST_TALK = 0.03  # seconds a letter: who has less in a clip cannot have said its transcript
 
 
@@ -49,7 +48,7 @@ def examine(config: Config) -> list[Panel]:
             title="The same recording in two splits",
             sentence=f"{len(twice)} recordings; a score on them says little." if twice else "None.",
             columns=("recording", "also in train as"),
-            rows=twice[:SHOWN],
+            rows=twice,
         ),
         Panel(title="Notes", sentence="; ".join(found.notes) + "." if found.notes else "None."),
     ]
@@ -87,7 +86,7 @@ def _broken(found: SoundSet, path: str) -> Panel:
         title="Broken files and lines",
         sentence=said if found.skipped else "None.",
         columns=("what",),
-        rows=[(fault.removeprefix(f"{path}/"),) for fault in found.skipped[:SHOWN]],
+        rows=[(fault.removeprefix(f"{path}/"),) for fault in found.skipped],
     )
 
 
@@ -112,7 +111,7 @@ def _about_lengths(config: Config, splits: dict[str, Clips], spelling: Spelling)
             if hurried
             else "None.",
             columns=("split", "recording", "transcript", "seconds"),
-            rows=hurried[:SHOWN],
+            rows=hurried,
         )
     ]
     if "train" in splits:
@@ -126,10 +125,7 @@ def _about_lengths(config: Config, splits: dict[str, Clips], spelling: Spelling)
                 title="Too few steps to write their transcripts",
                 sentence=said if short else "None.",
                 columns=("recording", "transcript", "steps", "needed"),
-                rows=[
-                    (train.names[place], train.texts[place], has, needs)
-                    for place, has, needs in short[:SHOWN]
-                ],
+                rows=[(train.names[place], train.texts[place], has, needs) for place, has, needs in short],
             )
         )
     return panels

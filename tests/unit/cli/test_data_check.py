@@ -232,5 +232,16 @@ def test_of_many_classes_the_smallest_are_shown(place, capsys):
     given = ["data", "check", "image_classification", "--data", str(place / "pictures"), "--data.side", "16"]
     assert main(given) == 0
     said = capsys.readouterr().out
-    assert "717 in 60 classes, the smallest below." in said
+    assert "717 in 60 classes, the smallest first." in said
     assert said.splitlines()[2].split()[0] == "7"
+
+
+def test_a_long_table_says_how_much_more_there_is(tmp_path, capsys):
+    rows = [f"thing number {i},{'good' if i % 2 else 'bad'}" for i in range(40)]
+    rows += [f"lone thing {i},rare {i}" for i in range(1023)]
+    (tmp_path / "texts.csv").write_text("\n".join(["text,label", *rows]) + "\n")
+    main(["data", "check", "sentiment", "--data", str(tmp_path / "texts.csv")])
+    told = capsys.readouterr().out
+    listed = told.partition("Small classes")[2]
+    assert len(re.findall(r"^ rare \d+ ", listed, re.MULTILINE)) == 20
+    assert "\nand 1,003 more\n" in listed
