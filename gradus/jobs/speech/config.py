@@ -1,6 +1,6 @@
 """The settings of a recogniser, and the models it can be."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from torch import nn
@@ -52,3 +52,8 @@ class Config:
     stream_chunk_steps: Count = 10
     """Steps in a chunk of the report's streaming measurement, where the model can stream."""
     train: TrainConfig = field(default_factory=TrainConfig)
+
+    @property
+    def hearings(self) -> list[SpectraConfig]:
+        """The features of each recogniser, the first one's first."""
+        return [self.features, *(replace(self.features, form=form) for form in self.committee)]

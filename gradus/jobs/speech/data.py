@@ -1,5 +1,6 @@
 """Recordings for a recogniser: where they come from, how they are split, what is measured before step 1."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -192,7 +193,7 @@ def _fold(clips: Clips, config: DataConfig) -> dict[str, Clips]:
 def survey(
     config: DataConfig,
     *,
-    features: SpectraConfig,
+    features: Sequence[SpectraConfig],
     strides: tuple[int, ...],
     augment: SoundAugmentConfig,
     merges: int,
@@ -201,13 +202,13 @@ def survey(
     found = load(config)
     train = found.splits["train"]
     spelling = Spelling.learn(train.texts, merges=merges)
-    spectra = Spectra(features, rate_hz=config.rate_hz)
+    spectra = Spectra(features[0], rate_hz=config.rate_hz)
     short = too_short(train, spelling, spectra, strides=strides, fastest=augment.fastest)
     if short and not config.skip_bad:
         raise _refused(train, short)
     return {
         "spelling": spelling.to_plan(),
-        **scale_of(train, spectra),
+        "scales": [scale_of(train, Spectra(one, rate_hz=config.rate_hz)) for one in features],
         "recordings": {split: len(part) for split, part in found.splits.items()},
         "hours": {
             split: round(len(part.sounds.values) / config.rate_hz / 3600, 4)

@@ -6,7 +6,7 @@ The loss is CTC's, summed over utterances and counted in letters (tokens).
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int64
@@ -19,7 +19,7 @@ from gradus.data.ragged import BucketBatches, padded
 from gradus.data.sound_augment import augment_sounds, gaps, warps
 from gradus.data.sound_sets import Clips
 from gradus.data.sounds import SUFFIXES
-from gradus.data.spectra import Spectra, SpectraConfig
+from gradus.data.spectra import Spectra
 from gradus.engine.job import Deployable, Headline, Job, Panel, Split, supervised
 from gradus.engine.loss import Loss
 from gradus.engine.optim import Optim
@@ -27,7 +27,7 @@ from gradus.engine.run import Batch, Run
 from gradus.jobs.speech.answer import Transcript
 from gradus.jobs.speech.baseline import nearest_baseline
 from gradus.jobs.speech.config import MODELS, Config, DecodeConfig
-from gradus.jobs.speech.data import SpokenSplits, read_input, scale_of, survey
+from gradus.jobs.speech.data import SpokenSplits, read_input, survey
 from gradus.jobs.speech.examine import examine
 from gradus.jobs.speech.panels import Heard, panels
 from gradus.jobs.speech.recipes import RECIPES
@@ -35,7 +35,6 @@ from gradus.layers.ctc import ctc_loss_sum, greedy, prefix_beam
 from gradus.metrics.transcripts import TranscriptScore
 
 EVALUATION_BATCH = 32
-SCALE = ("mean", "deviation")
 LEAST_LOG_PROB = -10.0  # a token less likely at a step is not tried there
 
 
@@ -131,7 +130,7 @@ def build(config: Config, run: Run) -> Parts:
         "data",
         lambda: survey(
             config.data,
-            features=config.features,
+            features=config.hearings,
             strides=config.model.strides,
             augment=config.augment,
             merges=config.merges,
@@ -139,7 +138,7 @@ def build(config: Config, run: Run) -> Parts:
         "measured on the training split",
     )
     splits = SpokenSplits(config.data, about=about, device=run.device)
-    model = run.place(recogniser(config, run, splits, scale={name: about[name] for name in SCALE}))
+    model = run.place(recogniser(config, scales=about["scales"], num_tokens=len(splits.spelling.tokens)))
     language = None
     if config.decode.order:
         plan = run.decide(
@@ -157,12 +156,8 @@ def build(config: Config, run: Run) -> Parts:
     )
 
 
-def recogniser(
-    config: Config, run: Run, splits: SpokenSplits, *, scale: dict[str, list[float]]
-) -> Recogniser:
-    """The recogniser of a config, and its committee; ``scale`` is that of the first one's features."""
-    rate_hz, warps = config.data.rate_hz, config.decode.warps
-    features = [replace(config.features, form=form) for form in config.committee]
+def recogniser(config: Config, *, scales: Sequence[dict[str, list[float]]], num_tokens: int) -> Recogniser:
+    """The recogniser of a config with its committee, each by the scale of its features."""
     if config.committee and (config.features.form == "mfcc" or not config.decode.beam):
         raise UsageError(
             "GR-CONFIG-003",
@@ -172,22 +167,12 @@ def recogniser(
             remedy="Give --features.form mel and --decode.beam 8, or no committee.",
         )
 
-    def measured() -> list[dict[str, list[float]]]:
-        train = splits.clips("train")
-        assert train is not None
-        return [scale_of(train, Spectra(one, rate_hz=rate_hz)) for one in features]
+    def make(place: int, beside: Sequence[Recogniser] = ()) -> Recogniser:
+        spectra = Spectra(config.hearings[place], rate_hz=config.data.rate_hz, **scales[place])
+        net = MODELS[type(config.model)](config.model, bands=spectra.width, num_tokens=num_tokens)
+        return Recogniser(spectra, net, warps=config.decode.warps, beside=beside)
 
-    scales = run.decide("committee", measured, "measured on the training split") if features else []
-
-    def make(one: SpectraConfig, by: dict[str, list[float]], beside: Sequence[Recogniser]) -> Recogniser:
-        spectra = Spectra(one, rate_hz=rate_hz, **by)
-        net = MODELS[type(config.model)](
-            config.model, bands=spectra.width, num_tokens=len(splits.spelling.tokens)
-        )
-        return Recogniser(spectra, net, warps=warps, beside=beside)
-
-    beside = [make(one, by, ()) for one, by in zip(features, scales, strict=True)]
-    return make(config.features, scale, beside)
+    return make(0, [make(place) for place in range(1, len(config.hearings))])
 
 
 def count_language(splits: SpokenSplits, *, order: int) -> dict[str, object]:

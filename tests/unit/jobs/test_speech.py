@@ -57,7 +57,7 @@ def scratch(config: Config) -> Scratch:
 def surveyed(config: Config):
     return survey(
         config.data,
-        features=config.features,
+        features=config.hearings,
         strides=config.model.strides,
         augment=config.augment,
         merges=config.merges,
@@ -196,7 +196,7 @@ def test_statistics_are_those_of_the_training_split():
     mean, deviation = statistics_of(train, spectra)
     torch.testing.assert_close(mean, frames.mean(0), atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(deviation, frames.std(0, correction=0), atol=1e-4, rtol=1e-4)
-    assert surveyed(config)["mean"] == mean.tolist()
+    assert surveyed(config)["scales"][0]["mean"] == mean.tolist()
 
 
 def test_copies_across_splits_and_unseen_letters_are_counted(monkeypatch):

@@ -175,7 +175,7 @@ def test_several_sets_in_any_layout(sets, tmp_path):
     data = replace(alone, train_also=(further, other))
     config = replace(RECIPES["fsdd"]().config, data=data)
     about = survey(
-        data, features=config.features, strides=config.model.strides, augment=config.augment, merges=0
+        data, features=config.hearings, strides=config.model.strides, augment=config.augment, merges=0
     )
     assert about["trained_also"] == {further: 3, other: 1}  # the second has a copy of one of the first
     assert about["recordings"]["train"] == len(load(alone).splits["train"]) + 4
