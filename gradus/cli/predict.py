@@ -54,6 +54,14 @@ def run(given: list[str]) -> int:
     deployable = opened.job.deploy(opened.config, opened.parts)
     if asked.follow:
         return _follow(deployable, asked)
+    if "-" in asked.inputs and deployable.lines:
+        raise UsageError(
+            "GR-CLI-006",
+            where="gradus predict",
+            wanted="--follow beside -, to answer the lines of standard input as they come",
+            got="- alone",
+            remedy="Add --follow, or name a file.",
+        )
     inputs = expand(asked.inputs, spoken=deployable.spoken, endings=deployable.endings)
     if others := passed_over(asked.inputs, endings=deployable.endings):
         print(f"note: {others} files with other endings passed over", file=sys.stderr)

@@ -148,7 +148,7 @@ def _allow(
         where=f"{raw.where}{series}, {raw.counted} {rows[0]}",
         wanted=wanted,
         got=f"{got}{more}",
-        remedy=f"Mend the table, or give {remedy}.",
+        remedy=f"Mend the table, or train with {remedy}.",
     )
 
 

@@ -59,7 +59,7 @@ def times_of(table: Cells, column: str, form: str | None, notes: list[str]) -> t
             notes.append(f"Times of {column} are put into UTC.")
         return _microseconds(table, column, cells.cast(polars.Datetime("us"))), True
     if form is not None:
-        parsed = texts.str.strptime(polars.Datetime("us"), _checked(form), strict=False)
+        parsed = _parsed(texts, form)
         if parsed.dtype.time_zone is not None:
             parsed = parsed.dt.replace_time_zone(None)  # strptime with %z gives UTC
             notes.append(f"Times of {column} are put into UTC.")
@@ -156,14 +156,21 @@ def _refuse_times(
     table.refuse(bad, column, "GR-SERIES-007", wanted, remedy)
 
 
-def _checked(form: str) -> str:
-    """A format that has a year in it, at least; UsageError where it has none."""
-    if not any(mark in form for mark in ("%Y", "%y", "%F", "%D", "%s", "%c")):
+def _parsed(texts: Any, form: str) -> Any:
+    """The times in these texts; UsageError where the format has no year, or is none."""
+    import polars
+
+    refused = "" if any(mark in form for mark in ("%Y", "%y", "%F", "%D", "%s", "%c")) else "no year"
+    try:
+        parsed = texts.str.strptime(polars.Datetime("us"), form, strict=False)
+    except polars.exceptions.PolarsError as error:
+        refused = refused or str(error).partition("\n")[0][:200]
+    if refused:
         raise UsageError(
             "GR-SERIES-008",
             where="--data.time-format",
             wanted="a format of strptime with a year, such as %d.%m.%Y %H:%M",
-            got=repr(form),
-            remedy="Write it as the times in the file are written.",
+            got=f"{form!r}: {refused}",
+            remedy="Write it as the times in the file are written; hours need minutes beside them.",
         )
-    return form
+    return parsed

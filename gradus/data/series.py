@@ -84,6 +84,9 @@ def read_series(path: Path, form: Form) -> list[Raw]:
                 got=f"the columns {', '.join(table.columns)[:200]}",
                 remedy="Name the columns in the settings as the table does, or mend its first line.",
             )
+    if form.series:
+        nameless = table.texts(form.series) == ""
+        table.refuse(nameless, form.series, "GR-SERIES-009", "the name of a series", "Name it in each row.")
     time = form.time or next((c for c in table.columns if c.lower() in TIME_NAMES), None)
     notes = list(table.notes)
     if time is None:

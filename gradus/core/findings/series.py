@@ -45,9 +45,14 @@ SERIES: dict[str, Page] = {
         "Mend the cell, or say --data.time-format where all times have another format.",
     ),
     "GR-SERIES-008": Page(
-        "A format of times has no year",
-        "Without a year rows cannot be put in order.",
+        "A format of times has no year, or is none",
+        "Without a year rows cannot be put in order. Hours are read with their minutes only.",
         "Write the format of strptime as the times are written: %d.%m.%Y %H:%M.",
+    ),
+    "GR-SERIES-009": Page(
+        "A row belongs to no series",
+        "The column of --data.series names the series of each row, and a row of this table has none.",
+        "Name it, or leave such rows out with --skip-bad.",
     ),
     "GR-SERIES-010": Page(
         "Times go back",
@@ -171,6 +176,12 @@ SERIES: dict[str, Page] = {
         "What is known ahead is not given",
         "A run that was trained with --data.known needs these columns for the steps that it forecasts.",
         "Add rows with their times and what is known; leave the other columns empty.",
+    ),
+    "GR-SERIES-054": Page(
+        "A history has another step than the training",
+        "A run forecasts so many steps ahead, each as long as those it was trained on. Rows that are further "
+        "apart, or closer together, would be taken for what they are not.",
+        "Give a row for each step of the training, or train on rows such as these.",
     ),
     "GR-SERIES-060": Page(
         "Two scalings exclude each other",

@@ -168,6 +168,14 @@ def row_set(
     """
     first = next(iter(tables.values()))
     label = config.label or kind.label
+    if label is not None and label == config.id_column:
+        raise UsageError(
+            "GR-CONFIG-003",
+            where="--data.id-column",
+            wanted="a column that names rows",
+            got=f"{label!r}, which says which of them are normal",
+            remedy="Name another; --data.label names the column of labels.",
+        )
     if encoder is None:
         _refuse_unknown(first, config)
         kinds, notes = _kinds(first, config, kind, label=label)

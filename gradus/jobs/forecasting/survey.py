@@ -1,6 +1,7 @@
 """What a run must know of its series to be opened again, measured on the training rows alone."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ def survey(config: DataConfig) -> dict[str, Any]:
         "known": list(columns.known),
         "static": static_kinds(parts, config),
         "series": [part.series.name for part in parts][:MOST_NAMES],
-        "step": {"unit": parts[0].series.step.unit, "count": parts[0].series.step.count},
+        "steps": [asdict(step) for step in dict.fromkeys(part.series.step for part in parts)],
         "season": season,
         "mean": mean,
         "std": std,

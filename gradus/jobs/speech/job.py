@@ -7,6 +7,7 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 import torch
 from jaxtyping import Bool, Float, Int64
@@ -158,14 +159,12 @@ def build(config: Config, run: Run) -> Parts:
 
 def recogniser(config: Config, *, scales: Sequence[dict[str, list[float]]], num_tokens: int) -> Recogniser:
     """The recogniser of a config with its committee, each by the scale of its features."""
-    if config.committee and (config.features.form == "mfcc" or not config.decode.beam):
-        raise UsageError(
-            "GR-CONFIG-003",
-            where="--committee",
-            wanted="features of as many bands as the first recogniser's, and a search (--decode.beam)",
-            got=f"--features.form {config.features.form}, --decode.beam {config.decode.beam}",
-            remedy="Give --features.form mel and --decode.beam 8, or no committee.",
+    if config.committee and config.features.form == "mfcc":
+        _refuse_committee(
+            "features of bands, as the others have", "--features.form mfcc", "--features.form mel"
         )
+    if config.committee and not config.decode.beam:
+        _refuse_committee("a search, for each may write at steps of its own", "none", "--decode.beam 8")
 
     def make(place: int, beside: Sequence[Recogniser] = ()) -> Recogniser:
         spectra = Spectra(config.hearings[place], rate_hz=config.data.rate_hz, **scales[place])
@@ -173,6 +172,11 @@ def recogniser(config: Config, *, scales: Sequence[dict[str, list[float]]], num_
         return Recogniser(spectra, net, warps=config.decode.warps, beside=beside)
 
     return make(0, [make(place) for place in range(1, len(config.hearings))])
+
+
+def _refuse_committee(wanted: str, got: str, setting: str) -> NoReturn:
+    remedy = f"Give {setting}, or no committee."
+    raise UsageError("GR-CONFIG-003", where="--committee", wanted=wanted, got=got, remedy=remedy)
 
 
 def count_language(splits: SpokenSplits, *, order: int) -> dict[str, object]:

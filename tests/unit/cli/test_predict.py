@@ -1,5 +1,6 @@
 """gradus predict: answers as lines to read."""
 
+from gradus.cli.main import main
 from gradus.cli.predict import worded
 
 
@@ -25,3 +26,11 @@ def test_rows_are_a_table_below_the_other_values():
 
 def test_a_list_of_values_stays_on_its_line():
     assert worded({"words": ["a", "b"], "none": []}) == ["words ['a', 'b']  none []"]
+
+
+def test_standard_input_wants_to_be_followed(tmp_path, capsys):
+    run = str(tmp_path / "run")
+    assert main(["train", "anomaly/smoke", "--train.steps", "2", "--out", run]) == 0
+    capsys.readouterr()
+    assert main(["predict", run, "-"]) == 2
+    assert "--follow" in capsys.readouterr().err

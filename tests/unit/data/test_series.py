@@ -211,6 +211,14 @@ def test_columns_that_are_not_there(tmp_path):
         read_series(table(tmp_path, ["2026-01-01"], head="date"), Form())
     with refused("GR-SERIES-008", "year"):
         read_series(path, Form(time_format="%H:%M"))
+    for form in ("%Y%m%d%H", "%d.%m.%Y %H:%Q"):
+        with refused("GR-SERIES-008", form):
+            read_series(path, Form(time_format=form))
+    nameless = table(tmp_path, ["2026-01-01,x,1", "2026-01-02,,2"], head="date,shop,n")
+    with refused("GR-SERIES-009", "line 3, column shop"):
+        read_series(nameless, Form(series="shop"))
+    (kept,) = read_series(nameless, Form(series="shop", skip_bad=True))
+    assert (kept.name, len(kept.times)) == ("x", 1)
     rows = ["2026-01-01,x,1", "2026-01-02,x,2"]
     with refused("GR-SERIES-005", "line 3, column kind"):
         read_series(

@@ -246,6 +246,8 @@ def test_columns_that_name_rows_are_left_out_and_told(tmp_path):
     named = replace(config, id_column="flow", categories=("port",))
     assert load(named, window=1).notes == ()
     assert load(named, window=1).encoder.names == ("size", "port")
+    with pytest.raises(UsageError, match=r"--data\.id-column.*'label'"):
+        load(replace(config, id_column="label"), window=1)
 
 
 def test_a_table_that_changed_is_read_again(tmp_path):

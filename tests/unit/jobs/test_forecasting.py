@@ -22,6 +22,7 @@ from gradus.jobs.forecasting.baseline import baseline_of, naive_scores, verdict
 from gradus.jobs.forecasting.config import Config
 from gradus.jobs.forecasting.data import DataConfig
 from gradus.jobs.forecasting.examine import examine
+from gradus.jobs.forecasting.history import read_history
 from gradus.jobs.forecasting.inputs import load
 from gradus.jobs.forecasting.job import loss, score_of, settle
 from gradus.jobs.forecasting.recipes import RECIPES
@@ -193,6 +194,29 @@ def test_many_series_share_a_model_and_no_window(tmp_path):
         deployed.read(tmp_path / "odd.csv")
     with pytest.raises(GradusError, match="GR-SERIES-051"):
         deployed.read(tmp_path / "shops.csv")
+
+
+def test_a_history_keeps_the_step_of_its_series_and_no_other_than_the_training_knew(tmp_path):
+    def at(step_hours, name):
+        hours = np.arange(0, 80 * step_hours, step_hours).astype("datetime64[h]") + 480_000
+        dates, values = np.datetime_as_string(hours, unit="m"), np.sin(np.arange(80.0))
+        return polars.DataFrame({"date": dates, "shop": name, "sold": values})
+
+    polars.concat([at(1, "x"), at(2, "y")]).write_csv(tmp_path / "two.csv")
+    config = mine(str(tmp_path / "two.csv"), targets=("sold",), series="shop", test=0.3)
+    about = survey(config)
+    assert [step["count"] for step in about["steps"]] == [3_600_000_000, 7_200_000_000]
+    for step_hours in (1, 2):
+        at(step_hours, "z").write_csv(tmp_path / "one.csv")
+        history = read_history(tmp_path / "one.csv", config, about)
+        first, second = np.array(history.times_ahead[:2], dtype="datetime64[m]")
+        assert second - first == np.timedelta64(step_hours, "h")
+    at(3, "z").write_csv(tmp_path / "one.csv")
+    with pytest.raises(GradusError, match=r"1 hour or 2 hours.*3 hours.*GR-SERIES-054"):
+        read_history(tmp_path / "one.csv", config, about)
+    at(3, "z").head(1).write_csv(tmp_path / "one.csv")
+    alone = replace(config, input_steps=1)
+    assert len(read_history(tmp_path / "one.csv", alone, about).times_ahead) == config.horizon
 
 
 # -- transforms, covariates, models, heads ---------------------------------------------------------------
@@ -861,7 +885,7 @@ def test_public_sets_have_the_windows_of_the_published_tables(name, windows):
 def test_the_share_is_read_by_trading_days():
     config = RECIPES["stock"]().config.data
     about = survey(config)
-    assert about["step"] == {"unit": "weekdays", "count": 1}
+    assert about["steps"] == [{"unit": "weekdays", "count": 1}]
     assert any("each row is taken as a step of 1 weekday" in note for note in about["notes"])
     assert about["windows"]["test"] == 504
 
