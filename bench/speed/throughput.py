@@ -161,7 +161,8 @@ def forecasting(epochs: int) -> Workload:
 
 def speech(epochs: int) -> Workload:
     job = find("speech")
-    config = replace(job.recipes["fsdd"]().config, augment=SoundAugmentConfig(), decode=DecodeConfig())
+    alone = {"augment": SoundAugmentConfig(), "decode": DecodeConfig(), "committee": ()}
+    config = replace(job.recipes["fsdd"]().config, **alone)
     train = load_sounds(config.data).splits["train"]
     config = plain(config, epochs=epochs, items=len(train))
     sounds = [train.sounds[place] for place in range(len(train))]
