@@ -64,23 +64,11 @@ class Forecaster(nn.Module):
         *,
         target: Float[Tensor, "B H C"] | None = None,
         forced: Bool[Tensor, "B H"] | None = None,
-    ) -> Float[Tensor, "M B H C P"]:
-        """The parameters that each member forecasts, on the scale of training.
+    ) -> tuple[Float[Tensor, "M B H C P"], Float[Tensor, "B 1 C"]]:
+        """The parameters that each member forecasts, on the scale of training, and each window's spread.
 
         Networks with a decoder are told the ``target`` of the steps that are ``forced``.
         """
-        return self._each_and_spread(past, known, static, target=target, forced=forced)[0]
-
-    def _each_and_spread(
-        self,
-        past: Float[Tensor, "B L F"],
-        known: Float[Tensor, "B T K"] | None = None,
-        static: Float[Tensor, "B S"] | None = None,
-        *,
-        target: Float[Tensor, "B H C"] | None = None,
-        forced: Bool[Tensor, "B H"] | None = None,
-    ) -> tuple[Float[Tensor, "M B H C P"], Float[Tensor, "B 1 C"]]:
-        """What ``each`` gives, and what each window was divided by."""
         x = self._inputs(past)
         steps = x.shape[1] + len(self.steps)
         known = x.new_zeros(len(x), steps, 0) if known is None else (known - self.known_mean) / self.known_std
@@ -100,7 +88,7 @@ class Forecaster(nn.Module):
         static: Float[Tensor, "B S"] | None = None,
     ) -> dict[str, Tensor]:
         """``forecast`` (B, H, C) and ``quantiles`` (B, H, C, Q), averaged over the members."""
-        each, spread = self._each_and_spread(past, known, static)
+        each, spread = self.each(past, known, static)
         parameters = each.mean(dim=0)
         now = past[:, -1:, : self.targets]
         answer = {"forecast": self._levels(point_of(self.head, parameters), now)}
@@ -109,13 +97,13 @@ class Forecaster(nn.Module):
             margin = self.margin * spread
             quantiles = torch.stack([parameters[..., 0] - margin, parameters[..., 0] + margin], dim=3)
         if quantiles.shape[3]:
-            each = [self._levels(one, now) for one in quantiles.unbind(dim=3)]
-            answer["quantiles"] = torch.stack(each, dim=3)
+            edges = [self._levels(one, now) for one in quantiles.unbind(dim=3)]
+            answer["quantiles"] = torch.stack(edges, dim=3)
         return answer
 
     def errors(self, *inputs: Tensor, future: Float[Tensor, "B H C"]) -> Float[Tensor, "B H C"]:
         """What a point forecast misses, in units of each window's own spread; inputs as for ``forward``."""
-        each, spread = self._each_and_spread(*inputs)
+        each, spread = self.each(*inputs)
         return (self.scaled(inputs[0], future) - point_of(self.head, each.mean(dim=0))) / spread
 
     def scaled(self, past: Float[Tensor, "B L F"], future: Float[Tensor, "B H C"]) -> Float[Tensor, "B H C"]:

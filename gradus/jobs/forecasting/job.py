@@ -111,7 +111,7 @@ def stream(config: Config, parts: Parts, run: Run) -> Iterator[Batch]:
 def loss(config: Config, parts: Parts, batch: Batch) -> Loss:
     """The head's cost over all steps and series, the mean of that of the members."""
     target = parts.model.scaled(batch["past"], batch["future"])
-    each = parts.model.each(*inputs_of(batch), target=target, forced=batch.get("forced"))
+    each, _ = parts.model.each(*inputs_of(batch), target=target, forced=batch.get("forced"))
     total = sum(loss_sum(config.head, one, target) for one in each) / len(each)
     squared = (point_of(config.head, each.mean(dim=0)) - target).square().sum()
     scale = "mse" if config.data.score == "scaled" else "mse_scaled"  # the unit in which it is validated

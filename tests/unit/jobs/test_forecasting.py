@@ -460,7 +460,7 @@ def test_forecasts_move_with_the_window(instance):
 def test_members_cost_their_mean_and_forecast_their_mean():
     made = scratch(smoke(members=3))
     batch = next(made.batches)
-    each = made.parts.model.each(*inputs_of(batch))
+    each, _ = made.parts.model.each(*inputs_of(batch))
     target = made.parts.model.scaled(batch["past"], batch["future"])
     alone = [(one.squeeze(-1) - target).square().sum() for one in each]
     found = loss(made.config, made.parts, batch)
