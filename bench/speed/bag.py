@@ -38,7 +38,7 @@ def bag_configs() -> dict[str, Config]:
     """Our bag of words and pairs, as fastText's is, and that of the recipe sst2 with pieces of words too."""
     config = find("sentiment").recipes["sst2"]().config
     assert isinstance(config.model, TextBagConfig)
-    few = replace(config.train, batch=512, steps=68, rate=8e-3)  # five epochs
+    few = replace(config.train, batch=512, steps=41, rate=1.2e-2)  # three epochs
     words = replace(config, model=replace(config.model, letters=0), train=few)
     return {"words and pairs": words, "the recipe sst2": config}
 

@@ -7,9 +7,12 @@ is cut already stays as it is. Papers: Sennrich et al. 2016, arXiv 1508.07909 (b
 
 import json
 import re
+import unicodedata
 from array import array
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -20,16 +23,9 @@ from gradus.core.errors import UsageError
 from gradus.data.ragged import Ragged
 from gradus.data.vocabulary import SPECIAL, UNKNOWN, Vocabulary
 
+JOINERS = "\u200c\u200d"
 LAST, LATER = "</w>", "##"  # after the last letter of a word (pairs), before all but the first (word pieces)
-WORD = re.compile(
-    r"[@#]\w+"  # a name, a tag
-    r"|[:;=]['^-]?[()\[\]DPdp/|*]+(?!\w)"  # a face
-    r"|\w+?(?=n['\u2019]t\b)|n['\u2019]t\b"  # ca | n't
-    r"|['\u2019](?:s|re|ve|ll|d|m)\b"  # 's
-    r"|\w+(?:[-.]\w+)*"  # well-made, 3.5
-    r"|([^\w\s])\1*",  # a sign, or several of a kind: !!!
-    re.IGNORECASE,
-)
+CHUNKS_KEPT = 1 << 16
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +50,32 @@ class SubwordsConfig:
 
 def split_words(text: str) -> list[str]:
     """The words and signs of a text, in order."""
-    return [found[0] for found in WORD.finditer(text)]
+    return [word for chunk in text.split() for word in _split_chunk(chunk)]
+
+
+@lru_cache(maxsize=CHUNKS_KEPT)  # the few words that most texts are made of are cut once
+def _split_chunk(chunk: str) -> tuple[str, ...]:
+    """The words and signs of what stands between two spaces."""
+    return tuple(found[0] for found in _word_pattern().finditer(chunk))
+
+
+@cache
+def _word_pattern() -> re.Pattern[str]:
+    """What a word is. Marks (the vowels of Hindi and Thai, accents apart from their letters) and joiners
+    belong to what they follow; ``re`` has no name for them."""
+    found = {code for code in range(0x300, 0x20000) if unicodedata.category(chr(code)).startswith("M")}
+    first = sorted(code for code in found if code - 1 not in found)
+    last = sorted(code for code in found if code + 1 not in found)
+    marks = JOINERS + "".join(f"{chr(a)}-{chr(b)}" for a, b in zip(first, last, strict=True))
+    letter, negation = rf"[\w{marks}]", r"[nN]['\u2019][tT]\b"
+    return re.compile(
+        rf"[@#]{letter}+"  # a name, a tag
+        r"|[:;=]['^-]?[()\[\]DPdp/|*]+(?!\w)"  # a face
+        rf"|{letter}+?(?={negation})|{negation}"  # ca | n't
+        r"|['\u2019](?i:s|re|ve|ll|d|m)\b"  # 's
+        rf"|{letter}+(?:[-.]{letter}+)*"  # well-made, 3.5
+        rf"|([^\w\s])(?:[{marks}]*\1)*[{marks}]*"  # a sign, or several of a kind: !!!
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +88,10 @@ class Cut:
     @classmethod
     def of(cls, texts: Iterable[Sequence[str]]) -> "Cut":
         """What a tokeniser made of some texts."""
-        known, places, lengths = dict[str, int](), array("q"), array("q")
+        known, places, lengths = defaultdict[str, int](), array("q"), array("q")
+        known.default_factory = known.__len__  # a token that comes first gets the next number
         for text in texts:
-            places.extend([known.setdefault(token, len(known)) for token in text])
+            places.extend(map(known.__getitem__, text))
             lengths.append(len(text))
         values, counts = (torch.tensor(numbers, dtype=torch.int64) for numbers in (places, lengths))
         return cls(list(known), Ragged.cut(values, counts))

@@ -9,7 +9,6 @@ and for several classes a ratio of each against the others; pieces are features 
 Letters: B texts, T places, P pieces of a text, G n-grams of a text, F features, V words, D width, K classes.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -62,9 +61,9 @@ class TextBagConfig:
 class TextBag(nn.Module):
     """Classify a text by its n-grams.
 
-    ``listed`` are the n-grams of two and more words that have a place of their own, as numbers of words;
-    ``ratios`` the log-count ratios of all features. The embedding holds words first, then n-grams, then
-    pieces.
+    ``listed`` are the keys of the n-grams of two and more words that have a place of their own, in order, as
+    ``count_ngrams`` gives them; ``ratios`` the log-count ratios of all features. The embedding holds
+    words first, then n-grams, then pieces.
     """
 
     def __init__(
@@ -73,17 +72,16 @@ class TextBag(nn.Module):
         *,
         num_words: int,
         num_classes: int,
-        listed: Sequence[Sequence[int]] = (),
+        listed: Int64[Tensor, "N"] | None = None,
         num_pieces: int = 0,
         ratios: Float[Tensor, "F C"] | None = None,
     ) -> None:
         super().__init__()
         _check(config)
         self.config, self.num_words = config, num_words
-        sorted_keys, order = _keys(listed, num_words).sort()
-        self.register_buffer("keys", sorted_keys, persistent=False)
-        self.register_buffer("places", num_words + order, persistent=False)
-        self.before_pieces = num_words + (config.buckets or len(listed)) - 1  # a piece's number is from 1
+        keys = torch.empty(0, dtype=torch.int64) if listed is None else listed
+        self.register_buffer("keys", keys, persistent=False)
+        self.before_pieces = num_words + (config.buckets or len(keys)) - 1  # a piece's number is from 1
         num_features = self.before_pieces + 1 + num_pieces
         self.embedding = nn.Embedding(num_features, config.width or num_classes, padding_idx=0)
         if config.width:
@@ -181,7 +179,7 @@ class TextBag(nn.Module):
         if not len(self.keys):
             return key, torch.zeros_like(key, dtype=torch.bool)
         at = torch.searchsorted(self.keys, key).clamp(max=len(self.keys) - 1)
-        return self.places[at], self.keys[at] == key
+        return self.num_words + at, self.keys[at] == key
 
     def contributions(
         self,
@@ -228,33 +226,25 @@ def first_of_each(feature: Int64[Tensor, "B G"], real: Bool[Tensor, "B G"]) -> B
     return torch.zeros_like(real).scatter(1, order, fresh)
 
 
-def _keys(grams: Sequence[Sequence[int]], num_words: int) -> Int64[Tensor, "N"]:
-    """One number for each n-gram; those of each length have a range of their own."""
-    keys = torch.zeros(len(grams), dtype=torch.int64)
-    sizes = torch.tensor([len(gram) for gram in grams], dtype=torch.int64)
-    for size in sizes.unique().tolist():
-        words = torch.tensor([gram for gram in grams if len(gram) == size], dtype=torch.int64)
-        powers = num_words ** torch.arange(size - 1, -1, -1)
-        keys[sizes == size] = (words * powers).sum(dim=1) + _offset(size, num_words)
-    return keys
-
-
 def _offset(size: int, num_words: int) -> int:
+    """Where the keys of n-grams of one size begin."""
     return sum(num_words**shorter for shorter in range(2, size))
 
 
-def count_ngrams(texts: Ragged, *, longest: int, min_count: int, num_words: int) -> list[tuple[int, ...]]:
-    """The n-grams of two and more words that occur at least ``min_count`` times, the shorter first."""
-    found = list[tuple[int, ...]]()
+def count_ngrams(texts: Ragged, *, longest: int, min_count: int, num_words: int) -> Int64[Tensor, "N"]:
+    """The keys of the n-grams of two and more words that occur at least ``min_count`` times, in order.
+
+    A key has the numbers of the words as its digits, with ``num_words`` of them in all, after the keys of all
+    shorter n-grams.
+    """
+    found = [texts.values[:0]]
     owner = torch.arange(len(texts), device=texts.bounds.device).repeat_interleave(texts.lengths)
     key = texts.values
     for size in range(2, longest + 1):
         key = key[:-1] * num_words + texts.values[size - 1 :]
         kinds, counts = key[owner[: len(key)] == owner[size - 1 :]].unique(return_counts=True)
-        kinds = kinds[counts >= min_count]
-        words = [kinds // num_words**power % num_words for power in reversed(range(size))]
-        found += zip(*(word.tolist() for word in words), strict=True)
-    return found
+        found.append(kinds[counts >= min_count] + _offset(size, num_words))
+    return torch.cat(found)
 
 
 def log_count_ratios(

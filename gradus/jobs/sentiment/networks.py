@@ -105,22 +105,18 @@ def _bag(config: Config, model: TextBagConfig, run: Run, splits: TextSplits) -> 
 
     The pieces of words that it looks at are given to the reader of the ``splits``.
     """
-    vocabulary = splits.reader.tokeniser.vocabulary
-    words, number = vocabulary.words, vocabulary.number
-    listed = list[tuple[int, ...]]()
+    num_words, listed = len(splits.reader.tokeniser.vocabulary), None
     if model.longest > 1 and not model.buckets:
-        grams: list[str] = run.decide(
-            "ngrams",
-            lambda: [" ".join(words[i] for i in gram) for gram in _ngrams(splits, model)],
-            "counted in the training texts",
+        keys: list[int] = run.decide(
+            "ngram_keys", lambda: _ngrams(splits, model).tolist(), "counted in the training texts"
         )
-        listed = [tuple(number[word] for word in gram.split(" ")) for gram in grams]
+        listed = torch.tensor(keys, dtype=torch.int64)
     made: dict[str, Any] = {"listed": listed, "num_pieces": _spell(model, run, splits)}
     if not model.ratio_smoothing:
         return made
     counts: list[list[int]] = run.decide(
         "texts_with_each_feature",
-        lambda: _count(splits, TextBag(model, num_words=len(words), num_classes=2, **made)),
+        lambda: _count(splits, TextBag(model, num_words=num_words, num_classes=2, **made)),
         "training texts of each class that have each word, then each n-gram, then each piece of a word; with "
         "several labels a text, all texts in the last row",
     )
@@ -146,7 +142,8 @@ def _spell(model: TextBagConfig, run: Run, splits: TextSplits) -> int:
     return len(pieces)
 
 
-def _ngrams(splits: TextSplits, model: TextBagConfig) -> list[tuple[int, ...]]:
+def _ngrams(splits: TextSplits, model: TextBagConfig) -> Int64[Tensor, "N"]:
+    """The keys of the n-grams that a bag lists."""
     reader = splits.reader
     words = splits.cut("learnt").first(reader.longest).encode(reader.tokeniser.vocabulary)
     sizes = {"longest": model.longest, "num_words": len(reader.tokeniser.vocabulary)}

@@ -34,6 +34,10 @@ from gradus.data.vocabulary import PADDING, SPECIAL, UNKNOWN, Vocabulary
         ("@jet :) #fail :-(", ["@jet", ":)", "#fail", ":-("]),
         ("  \n", []),
         ("déjà 很好", ["déjà", "很好"]),
+        ("de\u0301ja\u0300", ["de\u0301ja\u0300"]),
+        ("नमस्ते दुनिया! ดีมาก", ["नमस्ते", "दुनिया", "!", "ดีมาก"]),
+        ("क्\u200dष है", ["क्\u200dष", "है"]),
+        ("ISN'T so ❤\ufe0f❤\ufe0f!", ["IS", "N'T", "so", "❤\ufe0f❤\ufe0f", "!"]),
     ],
 )
 def test_words_are_cut_as_the_treebank_cuts_them(text, words):

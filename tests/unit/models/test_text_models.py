@@ -19,17 +19,18 @@ from gradus.models.text_transformer import TextTransformer, TextTransformerConfi
 
 WORDS, CLASSES = 12, 3
 LISTED = [(2, 3), (3, 2), (4, 4), (2, 3, 4)]
+KEYS = torch.tensor([2 * WORDS + 3, 3 * WORDS + 2, 4 * WORDS + 4, WORDS**2 + (2 * WORDS + 3) * WORDS + 4])
 CNN = TextCnnConfig(width=6, sizes=(2, 4), channels=5)
 RECURRENT = TextRecurrentConfig(width=6, hidden_width=5)
 TRANSFORMER = TextTransformerConfig(width=8, num_heads=2)
 MAKERS = {
-    "bag": lambda: TextBag(TextBagConfig(longest=3), num_words=WORDS, num_classes=CLASSES, listed=LISTED),
+    "bag": lambda: TextBag(TextBagConfig(longest=3), num_words=WORDS, num_classes=CLASSES, listed=KEYS),
     "bag hashed": lambda: TextBag(TextBagConfig(longest=3, buckets=50), num_words=WORDS, num_classes=CLASSES),
     "bag even": lambda: TextBag(
-        TextBagConfig(longest=3, even=True), num_words=WORDS, num_classes=CLASSES, listed=LISTED
+        TextBagConfig(longest=3, even=True), num_words=WORDS, num_classes=CLASSES, listed=KEYS
     ),
     "bag wide": lambda: TextBag(
-        TextBagConfig(width=4, pace=2.0), num_words=WORDS, num_classes=CLASSES, listed=LISTED[:3]
+        TextBagConfig(width=4, pace=2.0), num_words=WORDS, num_classes=CLASSES, listed=KEYS[:3]
     ),
     "cnn": lambda: TextCnn(CNN, num_words=WORDS, num_classes=CLASSES),
     "lstm": lambda: TextRecurrent(RECURRENT, num_words=WORDS, num_classes=CLASSES),
@@ -137,16 +138,16 @@ def test_contributions_add_up_to_the_logits(name):
 
 def test_ngrams_are_counted():
     texts = Ragged.of([torch.tensor(text) for text in ([2, 3, 2, 3], [5], [2], [3, 2, 3])])
-    assert count_ngrams(texts, longest=2, min_count=3, num_words=6) == [(2, 3)]
-    pairs, triples = [(2, 3), (3, 2)], [(2, 3, 2), (3, 2, 3)]
-    assert count_ngrams(texts, longest=3, min_count=1, num_words=6) == pairs + triples
-    assert count_ngrams(Ragged.of([torch.tensor([5])]), longest=3, min_count=1, num_words=6) == []
+    assert count_ngrams(texts, longest=2, min_count=3, num_words=6).tolist() == [2 * 6 + 3]
+    pairs, triples = [2 * 6 + 3, 3 * 6 + 2], [36 + (2 * 6 + 3) * 6 + 2, 36 + (3 * 6 + 2) * 6 + 3]
+    assert count_ngrams(texts, longest=3, min_count=1, num_words=6).tolist() == pairs + triples
+    assert len(count_ngrams(Ragged.of([torch.tensor([5])]), longest=3, min_count=1, num_words=6)) == 0
 
 
 def with_pieces(**changes) -> TextBag:
     config = TextBagConfig(letters=3, **changes)
     sizes = {"num_words": WORDS, "num_classes": CLASSES, "num_pieces": 6}
-    return randomised(TextBag(config, listed=LISTED[:3], **sizes))
+    return randomised(TextBag(config, listed=KEYS[:3], **sizes))
 
 
 PIECE = torch.tensor([[1, 4, 6], [3, 0, 0], [0, 0, 0]])
