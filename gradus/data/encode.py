@@ -195,7 +195,7 @@ def read_row(
     for column in encoder.numbers:
         value = number(cells[column.name], notation)
         if value is None or (missing == "refuse" and not math.isfinite(value)):
-            raise _fault(cells[column.name], column.name, place, is_text=value is None)
+            raise _fault(cells[column.name], column.name, place, is_text=value is None, notation=notation)
         values.append(value)
     codes = [encoder.code_of(k, cells[column.name]) for k, column in enumerate(encoder.categories)]
     return encoder.encode(np.array([values], dtype=np.float64), np.array([codes], dtype=np.int64))
@@ -221,7 +221,13 @@ def lacks_column(place: str, name: str) -> InputError:
 
 
 def _fault(
-    cell: str, column: str, place: str, *, is_text: bool, other: Sequence[Notation] = ()
+    cell: str,
+    column: str,
+    place: str,
+    *,
+    is_text: bool,
+    other: Sequence[Notation] = (),
+    notation: Notation = PLAIN,
 ) -> InputError:
     """The error for a cell; ``other`` are notations in which all cells of its column are numbers."""
     if is_text and other:
@@ -233,7 +239,9 @@ def _fault(
     return InputError(
         "GR-ROWS-007" if is_text else "GR-ROWS-008",
         where=f"{place}, column {column!r}",
-        wanted="a number" if is_text else "a finite number",
+        wanted=f"a number{'' if notation == PLAIN else f' {notation.words}'}"
+        if is_text
+        else "a finite number",
         got=repr(cell)[:80] if cell else "an empty cell",
         remedy=remedy,
     )

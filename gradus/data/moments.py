@@ -42,7 +42,12 @@ def times_of(table: Cells, column: str, form: str | None, notes: list[str]) -> t
         _refuse_times(table, column, np.ones(len(cells), dtype=np.bool_), FORM, remedy)
     if form in EPOCHS:
         notes.append(f"Times of {column} are read as {NAMES_OF_EPOCHS[EPOCHS[form]]} since 1970, in UTC.")
-        return _since_1970(table, column, cells if cells.dtype.is_numeric() else texts, form), True
+        numbers = cells if cells.dtype.is_numeric() else texts
+        times = _since_1970(table, column, numbers, form)
+        likely = epoch_of(numbers.cast(polars.Float64, strict=False).fill_null(math.nan).to_numpy())
+        if likely not in (None, NAMES_OF_EPOCHS[EPOCHS[form]]):
+            notes.append(f"They look like {likely}, which --data.time-format {likely} reads.")
+        return times, True
     if form is None and (cells.dtype.is_integer() or texts.str.contains(r"^[+-]?\d{1,19}$").all()):
         whole = cells.cast(polars.Int64, strict=False)
         _refuse_times(table, column, whole.is_null().to_numpy(), "a time, or a whole number below 2^63")

@@ -109,6 +109,23 @@ def notations_of(cells: Any) -> list[Notation]:
     return found
 
 
+def unit_of(cells: Any) -> str | None:
+    """What every text of a polars column, if not missing, has beside a number: a sign of money before it or
+    anything after it. None where they differ, or one has nothing: a letter before a number makes a name."""
+
+    def units(some: Any) -> set[str | None]:
+        texts = some.str.strip_chars()
+        texts = texts.filter(~texts.str.to_lowercase().is_in(MISSING))
+        before = texts.str.extract(r"^[+-]?(\p{Sc})\s*[+-]?[0-9][0-9.,]*$")
+        after = texts.str.extract(r"^[+-]?[0-9][0-9.,\s]*?\s*([^0-9.,\s+-][^0-9]*)$")
+        return set(before.fill_null(after))
+
+    found = units(cells.head(TRIED))
+    if len(found) == 1 and found != {None}:
+        found = units(cells)
+    return found.pop() if len(found) == 1 else None
+
+
 def about_notations(notations: Sequence[Notation], *, cell: str) -> str:
     """In words, what asks for these notations, and how each of them reads a cell."""
     return " or ".join(

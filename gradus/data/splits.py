@@ -199,7 +199,8 @@ def _refuse_small_classes(
             where=f"class {classes[label] if classes else label}",
             wanted=f"{least} items or more, to be cut into {cut_into}",
             got=f"{sizes[smallest]}",
-            remedy="Add items of that class, remove it, or cut into fewer.",
+            remedy="Add items of that class, "
+            + ("remove it, or cut into fewer." if least > 2 else "or remove it."),
         )
 
 

@@ -32,7 +32,7 @@ class Verdict:
     where: str
     """The file and line of the row."""
     name: str | None
-    """What the column of ``--data.id-column`` calls the row; None where there is none."""
+    """What the column of ``--data.id-column`` calls the row; None where there is none, or it is empty."""
 
     @property
     def alarm(self) -> bool:
@@ -58,7 +58,8 @@ class Verdict:
             Reason(columns[place], cells[columns[place]], value)
             for place, value in zip(places.tolist(), values.tolist(), strict=True)
         )
-        return cls(score, threshold, reasons, row, where, cells.get(id_column) if id_column else None)
+        name = cells.get(id_column) if id_column else None
+        return cls(score, threshold, reasons, row, where, name or None)
 
     def to_dict(self) -> dict[str, Any]:
         """The verdict as plain JSON values; ``reasons`` has the share of each column, with its value."""
@@ -95,8 +96,9 @@ def _told(verdict: Verdict) -> str:
 
 
 def unnamed(verdicts: Sequence[Verdict], id_column: str | None) -> list[str]:
-    """What to say of rows that lack the column that names them."""
+    """What to say of rows that lack the column that names them, or have nothing in it."""
     count = sum(verdict.name is None for verdict in verdicts)
     if id_column is None or count == 0:
         return []
-    return [f"{count} of {len(verdicts)} rows have no column {id_column!r}: they go by their lines alone"]
+    said = f"{count} of {len(verdicts)} rows have no name in a column {id_column!r}"
+    return [f"{said}: they go by their lines alone"]

@@ -9,7 +9,7 @@ import numpy as np
 
 from gradus.core.errors import GradusError, InputError
 from gradus.data.encode import NumberColumn, kind_of
-from gradus.data.notation import about_notations, notations_of, numbers_of
+from gradus.data.notation import about_notations, notations_of, numbers_of, unit_of
 from gradus.data.rows import Table
 from gradus.engine.job import Panel
 from gradus.jobs.anomaly.config import Config, window_of
@@ -165,6 +165,8 @@ def _hint(table: Table, name: str, normal: tuple[str, ...]) -> str:
     if cells.str.contains(DATE).all():
         return "dates: written as 2017-07-07 08:59 they could put the rows in their order"
     kind = kind_of(table, name)
+    if kind == "category" and (unit := unit_of(cells)):
+        return f"numbers with {unit!r} beside them: without it in the table they are read as numbers"
     if kind == "number" and _counts_rows(table, name):
         return (
             f"whole numbers that only rise: --data.leave-out {quoted} does not learn them, and "

@@ -61,7 +61,8 @@ class RowReader:
 
         Without a header the cells stand in the order of the training table, with or without the columns that
         are not learnt from. A row that cannot be read is given as its error, and is no part of windows; where
-        the header is wrong, its error is all there is.
+        the header is wrong, its error is all there is. The same header further down, where a log was begun
+        anew or files were put together, is passed over.
         """
         numbered = ((place, line) for place, line in enumerate(lines, start=1) if line.strip(BLANK))
         first_place, first = next(numbered, (1, ""))
@@ -76,6 +77,8 @@ class RowReader:
         cells, features = deque[Cells](maxlen=self.window), deque[Tensor](maxlen=self.window)
         opened = 0
         for place, line in numbered if columns else chain([(first_place, first)], numbered):
+            if columns and not opened and line.strip() == first.strip():
+                continue
             where = f"{name}, line {place}"
             if opened and line.count('"') % 2:
                 yield where, unclosed(where, f"the rest of a cell that begins on line {opened}")

@@ -31,7 +31,7 @@ from gradus.data.encode import (
     read_codes,
     read_columns,
 )
-from gradus.data.notation import Decimal, Notation, about_notations, notations_of, numbers_of
+from gradus.data.notation import Decimal, Notation, about_notations, notations_of, numbers_of, unit_of
 from gradus.data.row_windows import starts_of, window_ends
 from gradus.data.rows import Table
 from gradus.jobs.anomaly.formats import Format
@@ -260,6 +260,11 @@ def _kinds(
         what = "category" if name in given else kind_of(table, name)
         if what == "category" and name not in given:
             _refuse_other_notation(table, name)
+            if unit := unit_of(table.cells[name]):
+                notes.append(
+                    f"{name}: numbers with {unit!r} beside them are taken for names; take it out of the "
+                    f"table to have them as numbers, or give --data.categories {quote(name)}"
+                )
         different = len(set(table.texts(name).tolist())) if what == "category" else 0
         if what == "empty":
             notes.append(f"{name}: left out, it is empty")

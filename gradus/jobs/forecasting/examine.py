@@ -15,6 +15,7 @@ from gradus.engine.job import Panel
 from gradus.jobs.forecasting.config import Config
 from gradus.jobs.forecasting.data import DataConfig, form_of, path_of
 from gradus.jobs.forecasting.inputs import load
+from gradus.jobs.forecasting.survey import about_steps
 
 TWICE = "Times that are there twice"
 MANY = 0.2  # as a share of the rows: that is no slip, but a table of several series
@@ -35,7 +36,7 @@ def examine(config: Config) -> list[Panel]:
         *_about_times(raws, faults, config.data),
         _bad_cells(raws[0]),
         *_about_values(raws, config.data),
-        _notes(raws),
+        _notes(raws, faults),
     ]
 
 
@@ -173,11 +174,11 @@ def _about_values(raws: Sequence[Raw], data: DataConfig) -> list[Panel]:
     ]
 
 
-def _notes(raws: Sequence[Raw]) -> Panel:
+def _notes(raws: Sequence[Raw], faults: Sequence[TimeFaults]) -> Panel:
     """What was done in reading, and what the times look like."""
     import polars
 
-    notes = [note for raw in raws for note in raw.notes]
+    notes = [note for raw in raws for note in raw.notes] + about_steps(fault.step for fault in faults)
     times = raws[0].times
     if not raws[0].dated:
         fitting = formats_of(polars.Series(times).cast(polars.String))

@@ -1,6 +1,6 @@
 """What a run must know of its series to be opened again, measured on the training rows alone."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -8,12 +8,14 @@ import numpy as np
 from jaxtyping import Float64
 
 from gradus.core.errors import InputError, UsageError
-from gradus.data.calendar import season_of, worded
+from gradus.data.calendar import Step, season_of, worded
+from gradus.engine.job import Split
 from gradus.jobs.forecasting.data import DataConfig
 from gradus.jobs.forecasting.inputs import Columns, Part, load, static_kinds
-from gradus.jobs.forecasting.splits import bounds_of, count_windows
+from gradus.jobs.forecasting.splits import bounds_of, count_windows, past_rows, starts_of
 
 MOST_NAMES = 1000  # of series, in the plan
+SHOWN = 5  # series that are too short, by name
 
 
 def survey(config: DataConfig) -> dict[str, Any]:
@@ -41,7 +43,7 @@ def survey(config: DataConfig) -> dict[str, Any]:
     reach = season if any(len(rows) > season for rows in train) else 1
     naive = np.concatenate([np.abs(rows[reach:, :targets] - rows[:-reach, :targets]) for rows in train])
     notes = [note for part in parts for note in part.series.notes]
-    notes += _oddities(parts, train, columns)
+    notes += _oddities(parts, train, columns) + _too_short(parts, config, bounds)
     if cut_off := sum(part.series.num_seen - len(part.inputs) for part in parts):
         notes.append(f"{cut_off} rows at the beginning have no indicators yet: left out.")
     return {
@@ -84,10 +86,33 @@ def _oddities(parts: Sequence[Part], train: Sequence[np.ndarray], columns: Colum
     if constant.any():
         names = ", ".join(name for name, is_so in zip(columns.inputs, constant, strict=True) if is_so)
         notes.append(f"Inputs that never change in training: {names}.")
-    steps = dict.fromkeys(worded(part.series.step) for part in parts)
-    if len(steps) > 1:
-        notes.append(f"Series have different steps: {', '.join(steps)}; each row is taken as a step.")
-    return notes
+    return notes + about_steps(part.series.step for part in parts)
+
+
+def about_steps(steps: Iterable[Step]) -> list[str]:
+    """What to say of the steps of several series: nothing where they are the same."""
+    different = dict.fromkeys(map(worded, steps))
+    said = f"Series have different steps: {', '.join(different)}; each row is taken as a step."
+    return [said] if len(different) > 1 else []
+
+
+def _too_short(
+    parts: Sequence[Part], config: DataConfig, bounds: Sequence[tuple[int, int, int]]
+) -> list[str]:
+    """What to say of series in which no split has a window."""
+    splits: tuple[Split, ...] = ("train", "validation", "test")
+    names = [
+        part.series.name
+        for part, bound in zip(parts, bounds, strict=True)
+        if not any(len(starts_of([part], config, [bound], split)) for split in splits)
+    ]
+    if not names:
+        return []
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return [
+        f"Too short for a window of {past_rows(config)} and {config.horizon} rows, neither learnt from nor "
+        f"scored: {', '.join(names[:SHOWN])}{more}."
+    ]
 
 
 def _refuse_constant(train: Sequence[np.ndarray], columns: Columns, where: str) -> None:

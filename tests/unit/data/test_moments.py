@@ -56,6 +56,15 @@ def test_numbers_since_1970_are_dates_where_the_settings_say_so(tmp_path, unit, 
     assert f"--data.time-format {unit} reads them as dates" in raw.notes[0]
 
 
+def test_times_that_look_like_another_unit_are_told(tmp_path):
+    path = parquet(tmp_path, [MIDNIGHT, MIDNIGHT + 3600])
+    (raw,) = read_series(path, Form(time_format="milliseconds"))
+    assert raw.notes == (
+        "Times of date are read as milliseconds since 1970, in UTC.",
+        "They look like seconds, which --data.time-format seconds reads.",
+    )
+
+
 def test_times_since_1970_that_are_none_are_named(tmp_path):
     for odd in (None, 10**17):  # nothing, and the year three thousand million
         with refused("GR-SERIES-007", "row 2, column date", "a number of seconds since 1970"):

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradus.data.notation import NOTATIONS, PLAIN, Notation, about_notations, notations_of, number, numbers_of
+from gradus.data.notation import (
+    NOTATIONS,
+    PLAIN,
+    Notation,
+    about_notations,
+    notations_of,
+    number,
+    numbers_of,
+    unit_of,
+)
 
 COMMA, MARKS, BOTH = Notation("comma"), Notation(thousands=True), Notation("comma", thousands=True)
 
@@ -104,3 +113,26 @@ def test_what_a_column_may_be_is_said_with_how_it_would_be_read():
         "decimal point and marks between thousands, which --data.decimal point --data.thousands reads "
         "(1,234 is 1234)"
     )
+
+
+@pytest.mark.parametrize(
+    ("texts", "unit"),
+    [
+        (["12.30 €", "1.234,50 €", "", "NA", "-3€"], "€"),
+        (["$5", "-$1,234.50", "$ 7"], "$"),
+        (["18 %", "2.5%"], "%"),
+        (["-5 °C", "+20 °C"], "°C"),
+        (["3 kg", "4 g"], None),
+        (["3 kg", "4"], None),
+        (["Q1", "Q2"], None),
+        (["1st", "2nd"], None),
+        (["2026-01-01", "2026-01-02"], None),
+        (["08:59", "09:00"], None),
+        (["10.0.0.1", "10.0.0.2"], None),
+        (["1.5", "2"], None),
+        (["", "NA"], None),
+        ([], None),
+    ],
+)
+def test_a_unit_is_what_all_numbers_of_a_column_have_beside_them(texts, unit):
+    assert unit_of(polars.Series(texts, dtype=polars.String)) == unit

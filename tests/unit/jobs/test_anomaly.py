@@ -250,6 +250,21 @@ def test_columns_that_name_rows_are_left_out_and_told(tmp_path):
         load(replace(config, id_column="label"), window=1)
 
 
+def test_numbers_with_a_unit_are_names_and_that_is_told(tmp_path):
+    rows = [f"{i % 7}.5 €,{i % 3} %,Q{i % 4},{'x' if i % 5 == 0 else 'normal'}" for i in range(60)]
+    config = write_rows(tmp_path / "t.csv", rows, "price,load,quarter,label")
+    notes = load(config, window=1).notes
+    assert [note.partition(" with ")[0::2] for note in notes] == [
+        ("price: numbers", "'€' beside them are taken for names; take it out of the table to have them as "
+         "numbers, or give --data.categories price"),
+        ("load: numbers", "'%' beside them are taken for names; take it out of the table to have them as "
+         "numbers, or give --data.categories load"),
+    ]  # fmt: skip
+    assert load(replace(config, categories=("price", "load")), window=1).notes == ()
+    panels = {panel.title: panel for panel in examine(Config(data=config))}
+    assert [name for name, _ in panels["Columns to think about"].rows] == ["price", "load"]
+
+
 def test_a_table_that_changed_is_read_again(tmp_path):
     config = write_rows(tmp_path / "t.csv", flows(60))
     first = load(config, window=1)
@@ -521,13 +536,14 @@ def test_a_name_goes_with_each_answer_and_is_not_learnt(named, tmp_path, capsys,
     assert json.loads(capsys.readouterr().out)["id"] == "x7"
 
 
-def test_rows_without_their_name_are_answered_and_counted(named, tmp_path, capsys):
-    (tmp_path / "rows.csv").write_text("size,kind\n1,a\n2,b\n")
+@pytest.mark.parametrize("rows", ["size,kind\n1,a\n2,b\n", "flow,size,kind\n,1,a\n,2,b\n"])
+def test_rows_without_their_name_are_answered_and_counted(named, tmp_path, capsys, rows):
+    (tmp_path / "rows.csv").write_text(rows)
     capsys.readouterr()
     assert main(["predict", str(named / "run"), str(tmp_path / "rows.csv"), "--json"]) == 0
     said = capsys.readouterr()
     assert all("id" not in json.loads(line) for line in said.out.splitlines())
-    assert said.err == "note: 2 of 2 rows have no column 'flow': they go by their lines alone\n"
+    assert said.err == "note: 2 of 2 rows have no name in a column 'flow': they go by their lines alone\n"
 
 
 def test_predict_needs_no_data(trained, monkeypatch):
@@ -585,7 +601,7 @@ def test_a_row_with_a_decimal_comma_is_read_alike(raw):
     torch.testing.assert_close(reader.read(raw), WANTED)
     ((_, line),) = reader.lines(["size, in m;kind;size", "x;b;2,0"], "t")
     torch.testing.assert_close(reader.read(line), WANTED)
-    with pytest.raises(InputError, match="GR-ROWS-007"):
+    with pytest.raises(InputError, match=r"wanted a number with a decimal comma.*GR-ROWS-007"):
         reader.read("2.0;b")
 
 
@@ -627,6 +643,7 @@ def test_a_header_may_have_its_columns_in_any_order():
     ("lines", "wanted"),
     [
         ([], []),
+        (["size,kind", "0,a", " size,kind", "0,b"], [("t, line 2", 0.0), ("t, line 4", 0.0)]),
         (["size,other", "1,2"], [("t, line 1", "GR-ROWS-009")]),
         (["size,size", "1,2"], [("t, line 1", "GR-ROWS-003")]),
         (["0,a", '0,"b', '0",b', "0,c"], [("t, line 1", 0.0), ("t, line 2", "GR-ROWS-005"),

@@ -205,6 +205,9 @@ def test_a_history_keeps_the_step_of_its_series_and_no_other_than_the_training_k
     polars.concat([at(1, "x"), at(2, "y")]).write_csv(tmp_path / "two.csv")
     config = mine(str(tmp_path / "two.csv"), targets=("sold",), series="shop", test=0.3)
     about = survey(config)
+    said = "Series have different steps: 1 hour, 2 hours; each row is taken as a step."
+    assert about["notes"] == [said]
+    assert looked_at(tmp_path / "two.csv", series="shop")["Notes"].sentence == said
     assert [step["count"] for step in about["steps"]] == [3_600_000_000, 7_200_000_000]
     for step_hours in (1, 2):
         at(step_hours, "z").write_csv(tmp_path / "one.csv")
@@ -217,6 +220,15 @@ def test_a_history_keeps_the_step_of_its_series_and_no_other_than_the_training_k
     at(3, "z").head(1).write_csv(tmp_path / "one.csv")
     alone = replace(config, input_steps=1)
     assert len(read_history(tmp_path / "one.csv", alone, about).times_ahead) == config.horizon
+
+
+def test_series_too_short_for_a_window_are_told(tmp_path):
+    frame = polars.read_csv(prices(tmp_path))
+    short = [frame.head(12).with_columns(shop=polars.lit(f"s{i}")) for i in range(7)]
+    polars.concat([frame.with_columns(shop=polars.lit("long")), *short]).write_csv(tmp_path / "shops.csv")
+    (note,) = survey(mine(str(tmp_path / "shops.csv"), series="shop"))["notes"]
+    assert note.startswith("Too short for a window of 10 and 3 rows, neither learnt from nor scored: s0, s1,")
+    assert note.endswith(", s4 and 2 more.")
 
 
 # -- transforms, covariates, models, heads ---------------------------------------------------------------
