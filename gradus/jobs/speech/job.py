@@ -233,7 +233,7 @@ def evaluate(config: Config, parts: Parts, run: Run, split: Split) -> dict[str, 
         return {}
     heard = hear(parts, clips)
     scores = heard.score().compute()
-    if config.decode.beam:
+    if config.decode.beam and not config.committee:  # members write at steps of their own: no path is best
         score = TranscriptScore()
         score.update(clips.texts, heard.best_paths)
         scores["wer_best_path"] = score.words.rate

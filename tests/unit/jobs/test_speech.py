@@ -277,6 +277,7 @@ def test_a_committee_learns_side_by_side_and_decodes_its_mean_probability():
         together = model(sound, length)["log_probs"].exp()
     torch.testing.assert_close(together, sum(alone) / 3)
     assert not torch.allclose(alone[0], alone[1], atol=1e-3)
+    assert "wer_best_path" not in JOB.evaluate(made.config, made.parts, made.run, "test")
 
 
 def test_a_committee_normalises_by_features_of_its_own():
