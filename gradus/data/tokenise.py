@@ -25,7 +25,7 @@ from gradus.data.vocabulary import SPECIAL, UNKNOWN, Vocabulary
 
 JOINERS = "\u200c\u200d"
 LAST, LATER = "</w>", "##"  # after the last letter of a word (pairs), before all but the first (word pieces)
-CHUNKS_KEPT = 1 << 16
+CHUNKS_KEPT, LETTERS_KEPT = 1 << 16, 32  # a few megabytes: texts without spaces are not kept
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,13 +50,19 @@ class SubwordsConfig:
 
 def split_words(text: str) -> list[str]:
     """The words and signs of a text, in order."""
-    return [word for chunk in text.split() for word in _split_chunk(chunk)]
+    return [
+        word
+        for chunk in text.split()
+        for word in (_kept if len(chunk) <= LETTERS_KEPT else _split_chunk)(chunk)
+    ]
 
 
-@lru_cache(maxsize=CHUNKS_KEPT)  # the few words that most texts are made of are cut once
 def _split_chunk(chunk: str) -> tuple[str, ...]:
     """The words and signs of what stands between two spaces."""
     return tuple(found[0] for found in _word_pattern().finditer(chunk))
+
+
+_kept = lru_cache(maxsize=CHUNKS_KEPT)(_split_chunk)  # the few words that most texts are made of are cut once
 
 
 @cache
