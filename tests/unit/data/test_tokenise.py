@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradus.core.errors import UsageError
+from gradus.data import tokenise
 from gradus.data.tokenise import (
     Cut,
     SubwordsConfig,
@@ -42,6 +43,11 @@ from gradus.data.vocabulary import PADDING, SPECIAL, UNKNOWN, Vocabulary
 )
 def test_words_are_cut_as_the_treebank_cuts_them(text, words):
     assert split_words(text) == words
+
+
+@given(st.text(alphabet=st.characters() | st.sampled_from("abn't's-.@:)! \t\n\u200d\u0301"), max_size=80))
+def test_cutting_at_spaces_first_changes_nothing(text):
+    assert split_words(text) == [found[0] for found in tokenise._word_pattern().finditer(text)]
 
 
 @given(st.text())
