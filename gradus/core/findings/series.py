@@ -178,7 +178,7 @@ SERIES: dict[str, Page] = {
         "Add rows with their times and what is known; leave the other columns empty.",
     ),
     "GR-SERIES-054": Page(
-        "A history has another step than the training",
+        "A table has another step than the training",
         "A run forecasts so many steps ahead, each as long as those it was trained on. Rows that are further "
         "apart, or closer together, would be taken for what they are not.",
         "Give a row for each step of the training, or train on rows such as these.",

@@ -1,6 +1,5 @@
 """The inputs of predict: the past that a forecast is made from, out of a table or an array."""
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +9,12 @@ import numpy as np
 from jaxtyping import Float64
 
 from gradus.core.errors import GradusError, InputError
-from gradus.data.calendar import DAY, Step, calendar_features, shown, times_at, worded
+from gradus.data.calendar import Step, calendar_features, shown, times_at
 from gradus.data.mending import Series, mended
 from gradus.data.series import Raw
 from gradus.jobs.forecasting.data import DataConfig, locate_file, notation_of, read_raws
 from gradus.jobs.forecasting.inputs import encoded, with_features, wrong_columns
-from gradus.jobs.forecasting.splits import past_rows
+from gradus.jobs.forecasting.splits import past_rows, trained_step
 from gradus.jobs.forecasting.survey import MOST_NAMES
 
 SHOWN = 5  # names of series in a remark
@@ -59,7 +58,7 @@ def read_history(raw: Any, config: DataConfig, about: dict[str, Any]) -> History
             got=str(have) if have == series.num_seen else f"{have}, after those without indicators yet",
             remedy="Give a longer history.",
         )
-    step = _step(series, [Step(**one) for one in about["steps"]]) if series.dated else series.step
+    step = trained_step(series, about) if series.dated else series.step
     ahead = times_at(int(part.times[-1]), step, np.arange(1, config.horizon + 1))
     both = np.concatenate([part.times[-need:], ahead])
     texts = shown(both, dated=series.dated)
@@ -70,24 +69,6 @@ def read_history(raw: Any, config: DataConfig, about: dict[str, Any]) -> History
         encoded(series.static, about["static"], notation=notation_of(config), where=series.place),
         texts[:need],
         texts[need:],
-    )
-
-
-def _step(series: Series, trained: Sequence[Step]) -> Step:
-    """The step of the training that a series has; a few weekdays in a row, or months, look like days."""
-    least = {"weekdays": DAY, "months": 28 * DAY}
-    if len(series.times) < 2:
-        return trained[0]
-    for step in trained:
-        loosely = series.step.unit == "microseconds" and series.step.count >= least.get(step.unit, math.inf)
-        if step == series.step or loosely:
-            return step
-    raise InputError(
-        "GR-SERIES-054",
-        where=series.place,
-        wanted=f"a row every {' or '.join(map(worded, trained))}, as in the training",
-        got=f"one every {worded(series.step)}",
-        remedy="Give a row for each step of the training.",
     )
 
 

@@ -1,5 +1,6 @@
 """Splits in time, and the windows of a run in tensors on its device."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from gradus.core.errors import InputError, UsageError
+from gradus.data.calendar import DAY, Step, worded
 from gradus.data.mending import Series
 from gradus.data.windows import Span, as_places, cut, rolled, starts_in, windows
 from gradus.engine.job import Split
@@ -116,6 +118,28 @@ def _spans(bounds: tuple[int, int, int]) -> tuple[tuple[int, int], ...]:
     return (0, first), (first, second), (second, stop)
 
 
+def trained_step(series: Series, about: Mapping[str, Any]) -> Step:
+    """The step of the training that a series of dates has; a few weekdays, or months, look like days.
+
+    InputError where it has none of them.
+    """
+    trained = [Step(**one) for one in about["steps"]]
+    least = {"weekdays": DAY, "months": 28 * DAY}
+    if len(series.times) < 2:
+        return trained[0]
+    for step in trained:
+        loosely = series.step.unit == "microseconds" and series.step.count >= least.get(step.unit, math.inf)
+        if step == series.step or loosely:
+            return step
+    raise InputError(
+        "GR-SERIES-054",
+        where=series.place,
+        wanted=f"a row every {' or '.join(map(worded, trained))}, as in the training",
+        got=f"one every {worded(series.step)}",
+        remedy="Give a row for each step of the training.",
+    )
+
+
 def inputs_of(batch: Mapping[str, Tensor]) -> list[Tensor]:
     """What a forecaster takes of a batch, in its order."""
     return [batch[name] for name in ("past", "known", "static") if name in batch]
@@ -178,6 +202,9 @@ class SeriesSplits:
         parts, columns = load(self.config, tuple(self.about["targets"]))
         if list(columns.inputs) != self.about["inputs"] or list(columns.known) != self.about["known"]:
             raise wrong_columns(parts[0].series.where, self.about["inputs"], list(columns.inputs))
+        for part in parts:
+            if part.series.dated:
+                trained_step(part.series, self.about)
         kinds = self.about["static"]
         notation = notation_of(self.config)
         static = [

@@ -782,6 +782,12 @@ def test_a_run_is_scored_on_other_series(trained, tmp_path):
     other = replace(config, data=replace(config.data, path=prices(tmp_path, rows=80)))
     opened = folder.open_run(JOB, trained / "run", config=other)
     assert measure(JOB, other, opened.parts, opened.run, split="all")["mse"] > 0
+    wide = polars.read_csv(other.data.path)[::2]
+    wide.write_csv(tmp_path / "every_other_day.csv")
+    other = replace(other, data=replace(other.data, path=str(tmp_path / "every_other_day.csv")))
+    opened = folder.open_run(JOB, trained / "run", config=other)
+    with pytest.raises(GradusError, match=r"a row every 1 day.*2 days.*GR-SERIES-054"):
+        measure(JOB, other, opened.parts, opened.run, split="all")
 
 
 # -- gradus data check -----------------------------------------------------------------------------------
