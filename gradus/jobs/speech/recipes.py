@@ -51,7 +51,7 @@ def fsdd() -> Recipe:
         decode=DecodeConfig(warps=(0.85, 0.925, 1.0, 1.075, 1.15), beam=8, order=6),
         committee=("pcen",),
         train=TrainConfig(
-            steps=3200,
+            steps=2800,
             batch=32,
             rate=3e-3,
             warmup=75,
