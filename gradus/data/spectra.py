@@ -96,26 +96,37 @@ class Spectra(nn.Module):
 
         With ``warp`` the resonances of each sound are heard at so many times their frequency.
         """
+        return self.of_energies(self.energies(sound, length, warp), length)
+
+    def energies(
+        self, sound: Float[Tensor, "B S"], length: Int64[Tensor, "B"], warp: Float[Tensor, "B"] | None = None
+    ) -> Float[Tensor, "B T M"]:
+        """The energy in each band of each frame, which all forms of as many bands are made from."""
         inside = torch.arange(sound.shape[1], device=sound.device) < length[:, None]
         edge = self.num_samples // 2
-        frames = self.frames(F.pad(torch.where(inside, sound, 0.0), (edge, edge + self.tail)), warp)
+        return self._filtered(F.pad(torch.where(inside, sound, 0.0), (edge, edge + self.tail)), warp)
+
+    def of_energies(
+        self, energy: Float[Tensor, "B T M"], length: Int64[Tensor, "B"]
+    ) -> tuple[Float[Tensor, "B T K"], Int64[Tensor, "B"]]:
+        """What the whole gives, from energies."""
         count = self.count(length)
-        mask = torch.arange(frames.shape[1], device=sound.device) < count[:, None]
-        return self.normalised(frames, mask), count
+        mask = torch.arange(energy.shape[1], device=energy.device) < count[:, None]
+        return self.normalised(self._formed(energy, None)[0], mask), count
 
     def frames(
         self, sound: Float[Tensor, "B S"], warp: Float[Tensor, "B"] | None = None
     ) -> Float[Tensor, "B T M"]:
         """Frames as they are, one for each whole window: a sound brings its own edges."""
-        return self._formed(self._energies(sound, warp), None)[0]
+        return self._formed(self._filtered(sound, warp), None)[0]
 
     def follow(
         self, sound: Float[Tensor, "B S"], level: Float[Tensor, "B M"] | None
     ) -> tuple[Float[Tensor, "B T K"], Float[Tensor, "B M"] | None]:
         """The same for the next samples of a stream, given the ``level`` after the last ones, or None."""
-        return self._formed(self._energies(sound, None), level)
+        return self._formed(self._filtered(sound, None), level)
 
-    def _energies(
+    def _filtered(
         self, sound: Float[Tensor, "B S"], warp: Float[Tensor, "B"] | None
     ) -> Float[Tensor, "B T M"]:
         with torch.autocast(sound.device.type, enabled=False):  # eight bits are too few for a power

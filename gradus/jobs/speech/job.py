@@ -3,7 +3,6 @@
 The loss is CTC's, summed over utterances and counted in letters (tokens).
 """
 
-import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -59,31 +58,32 @@ class Recogniser(nn.Module):
         self.beside = nn.ModuleList(beside)
 
     def forward(self, sound: Float[Tensor, "B S"], sound_length: Int64[Tensor, "B"]) -> dict[str, Tensor]:
-        log_probs, steps = self._heard(sound, sound_length)
+        factors = [sound.new_full(sound.shape[:1], warp) for warp in self.warps] or [None]
+        energies = [self.spectra.energies(sound, sound_length, factor) for factor in factors]
+        each, steps = [], sound_length
+        for one in (self, *self.beside):
+            heard = []
+            for energy in energies:
+                log_probs, steps = one.net(*one.spectra.of_energies(energy, sound_length))
+                heard.append(log_probs)
+            each.append(torch.stack(heard).mean(dim=0).log_softmax(dim=2) if self.warps else heard[0])
+        log_probs = each[0]
         if self.beside:
-            each = [log_probs, *(other(sound, sound_length)["log_probs"] for other in self.beside)]
             log_probs = torch.stack(each).logsumexp(dim=0) - math.log(len(each))  # (M, B, t, V) -> (B, t, V)
         return {"log_probs": log_probs, "steps": steps}
-
-    def _heard(
-        self, sound: Float[Tensor, "B S"], sound_length: Int64[Tensor, "B"]
-    ) -> tuple[Float[Tensor, "B t V"], Int64[Tensor, "B"]]:
-        """What the recogniser itself gives, at each of its warps."""
-        if not self.warps:
-            return self.net(*self.spectra(sound, sound_length))
-        factors = [sound.new_full(sound.shape[:1], warp) for warp in self.warps]
-        heard = [self.net(*self.spectra(sound, sound_length, factor)) for factor in factors]
-        mean = torch.stack([log_probs for log_probs, _ in heard]).mean(dim=0)  # (warps, B, t, V) -> (B, t, V)
-        return mean.log_softmax(dim=2), heard[0][1]
 
     def with_gaps(
         self, batch: Batch, frames_left: Bool[Tensor, "B T"], bands_left: Bool[Tensor, "B M"]
     ) -> tuple[list[Float[Tensor, "B t V"]], Int64[Tensor, "B"]]:
         """The same for training, of each by itself: warped, and with gaps of zero, the mean of each band."""
-        frames, count = self.spectra(batch["sound"], batch["sound_length"], batch.get("warp"))
-        own, steps = self.net(frames * frames_left[:, :, None] * bands_left[:, None, :], count)
-        others = [other.with_gaps(batch, frames_left, bands_left)[0] for other in self.beside]
-        return [own, *itertools.chain(*others)], steps
+        energy = self.spectra.energies(batch["sound"], batch["sound_length"], batch.get("warp"))
+        left = frames_left[:, :, None] & bands_left[:, None, :]  # (B, T, M)
+        each, steps = [], batch["sound_length"]
+        for one in (self, *self.beside):
+            frames, count = one.spectra.of_energies(energy, batch["sound_length"])
+            log_probs, steps = one.net(frames * left, count)
+            each.append(log_probs)
+        return each, steps
 
 
 class Decoder:
