@@ -62,8 +62,8 @@ class TextBag(nn.Module):
     """Classify a text by its n-grams.
 
     ``listed`` are the keys of the n-grams of two and more words that have a place of their own, in order, as
-    ``count_ngrams`` gives them; ``ratios`` the log-count ratios of all features. The embedding holds
-    words first, then n-grams, then pieces.
+    ``count_ngrams`` gives them; ``ratios`` the log-count ratios of all features. The embedding holds words
+    first, then n-grams, then pieces.
     """
 
     def __init__(

@@ -166,12 +166,13 @@ def recogniser(config: Config, *, scales: Sequence[dict[str, list[float]]], num_
     if config.committee and not config.decode.beam:
         _refuse_committee("a search, for each may write at steps of its own", "none", "--decode.beam 8")
 
-    def make(place: int, beside: Sequence[Recogniser] = ()) -> Recogniser:
+    def made(place: int) -> tuple[Spectra, nn.Module]:
         spectra = Spectra(config.hearings[place], rate_hz=config.data.rate_hz, **scales[place])
-        net = MODELS[type(config.model)](config.model, bands=spectra.width, num_tokens=num_tokens)
-        return Recogniser(spectra, net, warps=config.decode.warps, beside=beside)
+        return spectra, MODELS[type(config.model)](config.model, bands=spectra.width, num_tokens=num_tokens)
 
-    return make(0, [make(place) for place in range(1, len(config.hearings))])
+    beside = [Recogniser(*made(place)) for place in range(1, len(config.hearings))]
+    spectra, net = made(0)
+    return Recogniser(spectra, net, warps=config.decode.warps, beside=beside)
 
 
 def _refuse_committee(wanted: str, got: str, setting: str) -> NoReturn:
