@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import takewhile
@@ -51,11 +52,20 @@ def write_json(path: Path, value: Any) -> None:
     write_bytes(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
 
 
+def read_regular(path: Path) -> bytes:
+    """The content of a regular file; OSError where it is none: a pipe or a device may never end."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:  # noqa: PTH123 - of a descriptor
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        return file.read()
+
+
 def read_json(path: Path) -> Any:
     """The value in a JSON file; InputError where it is missing or not JSON."""
     try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+        return json.loads(read_regular(path))
+    except (OSError, ValueError, RecursionError) as error:
         raise _unreadable(path, "a readable JSON file", str(error).lower()) from error
 
 

@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from gradus.core.errors import GradusError
+from gradus.data.manifest import Manifest
 from gradus.engine.loss import Loss
 from gradus.engine.optim import Optim
 from gradus.engine.run import Batch, Run
@@ -164,6 +165,9 @@ class Job:
     deploy: Callable[[Any, Any], Deployable]
     panels: Callable[[Any, Any, Run], list[Panel]] = no_panels
     """What the report shows beside curves and scores: mistakes, a batch as the model saw it."""
+    items: Callable[[Any, Any], Manifest] | None = None
+    """The items of the data by split, with their keys. The engine keeps them before the first step; of a run
+    that is opened again it asks for them so that ``run.arrange`` is heard, and tells what has changed."""
     examine: Callable[[Any], list[Panel]] | None = None
     """What ``gradus data check`` says of the data of a config, all that is wrong with them."""
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from gradus.core.errors import InputError
 from gradus.core.facts import Backpropagated, Found, Halt, Listeners, Updated
 from gradus.core.randomness import generator, seed_from
+from gradus.data.manifest import Keys, Manifest
 from gradus.engine.devices import World
 from gradus.engine.loss import Loss
 from gradus.engine.optim import Optim
@@ -31,6 +34,9 @@ class Run:
     ``step``, ``rng(name)``, ``place(value)``, ``update(optim, loss_of, batch)``, ``log(name, total, count)``
     and ``decide(name, value, reason)``. Autocast, micro-batches, several devices and running out of memory
     live in ``update`` and nowhere else. ``folder`` is None for a scratch run that writes nothing.
+
+    ``manifest`` is the file of a run that is opened again; with ``own_data`` False other data are read in the
+    place of those that it was begun with.
     """
 
     def __init__(
@@ -41,8 +47,11 @@ class Run:
         plan: Plan | None = None,
         folder: Path | None = None,
         world: World | None = None,
+        manifest: Path | None = None,
+        own_data: bool = True,
     ) -> None:
         self.train, self.device, self.folder = train, device, folder
+        self.own_data, self._manifest_file = own_data, manifest
         self.plan = plan or Plan()
         self.world = world or World()
         self.listeners = Listeners()
@@ -76,6 +85,23 @@ class Run:
     def decide(self, name: str, value: T | Callable[[], T], reason: str) -> T:
         """A number derived from data, with its reason; a run that is opened again has it in its plan."""
         return self.plan.decide(name, value, reason)
+
+    @cached_property
+    def manifest(self) -> Manifest | None:
+        """The items of a run that is opened again, read when a split is first asked for; None for a new one."""
+        there = self._manifest_file is not None and self._manifest_file.exists()
+        return Manifest.read(self._manifest_file) if there and self._manifest_file else None
+
+    def arrange(self, now: Keys) -> dict[str, np.ndarray] | None:
+        """Where the items of each split of the run are among all items that its data hold now.
+
+        None where the run has no say in it: it is a new one, or these are other data, without any item of it.
+        """
+        if self.manifest is None:
+            return None
+        places = self.manifest.arrange(now).places
+        is_other = not self.own_data and not any(map(len, places.values()))
+        return None if is_other else places
 
     def log(self, name: str, total: Tensor | float, count: float | Tensor = 1) -> None:
         """Add to the sums behind the next line of the journal, which shows their quotient."""
