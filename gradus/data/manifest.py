@@ -67,9 +67,9 @@ class Arranged:
     """Items of now put back into the splits of a run, and what is different."""
 
     places: dict[str, Int64[np.ndarray, "_"]]
-    """Where the items of each split are among those of now, in the order of the run; less those that are gone."""
+    """Where the items of each split that are left are among those of now, in the order of the run."""
     removed: dict[str, list[str]]
-    """Items of each split that are gone, by the place where they were; splits that lost none are not named."""
+    """The former places of items that are gone, by split; splits that lost none are not named."""
     changed: dict[str, list[str]]
     """Items of each split in whose place there is another one now."""
     added: list[str]

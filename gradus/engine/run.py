@@ -88,7 +88,7 @@ class Run:
 
     @cached_property
     def manifest(self) -> Manifest | None:
-        """The items of a run that is opened again, read when a split is first asked for; None for a new one."""
+        """The items of a run that is opened again, read when they are first asked for; None for a new one."""
         there = self._manifest_file is not None and self._manifest_file.exists()
         return Manifest.read(self._manifest_file) if there and self._manifest_file else None
 
