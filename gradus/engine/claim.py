@@ -99,7 +99,7 @@ def _claim(folder: Path) -> Claim:
             raise _taken(folder, "one that another process is making")
         claim = Claim(folder, made, descriptor)
         try:
-            refuse_taken(folder)  # what came between the look and the lock
+            refuse_taken(folder, locked=True)  # what came between the look and the lock
         except UsageError:
             if not (folder / "config.json").exists():  # a run needs its lock
                 claim.remove_lock()
@@ -137,14 +137,18 @@ def _take(path: Path) -> int | None:
     return None
 
 
-def refuse_taken(folder: Path) -> None:
-    """Raise UsageError where a folder holds a run, or anything else that a run would be mixed up with."""
+def refuse_taken(folder: Path, *, locked: bool = False) -> None:
+    """Raise UsageError where a folder holds a run, or anything else that a run would be mixed up with.
+
+    ``locked`` says that its lock is this process's own.
+    """
     with naming(folder):
         names = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set[str]()
-    if "config.json" in names and _is_run(folder):
-        raise _taken(folder, "a run")
-    if LOCK in names and _is_ours(folder / LOCK):
+    is_ours = locked or (LOCK in names and _is_ours(folder / LOCK))
+    if is_ours:
         names -= {LOCK, part_of(folder / "config.json").name}
+    if names and ((is_ours and not locked) or ("config.json" in names and _is_run(folder))):
+        raise _taken(folder, "a run")
     if names:
         shown = ", ".join(sorted(names)[:3]) + (", ..." if len(names) > 3 else "")
         raise UsageError(
@@ -157,6 +161,7 @@ def refuse_taken(folder: Path) -> None:
 
 
 def _is_run(folder: Path) -> bool:
+    """Whether there is a config as gradus writes it: runs of before locks had a mark."""
     with suppress(InputError):
         read_object(folder / "config.json", *HEADER)
         return True
@@ -164,13 +169,17 @@ def _is_run(folder: Path) -> bool:
 
 
 def _is_ours(lock: Path) -> bool:
-    """Whether a lock has the mark, now or in a moment: another process may be making it."""
+    """Whether a lock has the mark, now or in a moment, or has just gone: another process is at it."""
     for _ in range(TRIES):
-        with suppress(OSError):
-            if not lock.is_symlink() and read_regular(lock) == MARK:
-                return True
-            if lock.stat().st_size:
+        try:
+            if lock.is_symlink() or lock.stat().st_size not in (0, len(MARK)):
                 return False
+            if read_regular(lock) == MARK:
+                return True
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
         time.sleep(0.01)
     return False
 

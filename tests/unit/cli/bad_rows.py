@@ -78,7 +78,7 @@ CASES = (
     Case("a table that is not there", TRAIN, code="GR-DATA-001", status=1, says=("rows.csv",)),
     Case("no table for the recipe", "train anomaly/folder", code="GR-ROWS-012", status=2, says=("--data",)),
     Case("a table for a recipe that makes its own", "train anomaly/smoke --data rows.csv", code="GR-CLI-006",
-         status=2, says=("--data rows.csv",), make=table()),
+         status=2, says=("--data /", "/rows.csv"), make=table()),
     Case("a table of no bytes", TRAIN, code="GR-ROWS-001", status=1, says=("rows.csv", "empty"),
          make=named("rows.csv")),
     Case("a table of blank lines", TRAIN, code="GR-ROWS-001", status=1, says=("rows.csv", "empty"),

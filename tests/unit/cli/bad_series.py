@@ -188,7 +188,7 @@ PLANS = (
          f"{CSV} --data.transform log_returns --instance last", code="GR-SERIES-060", status=2,
          says=("--instance",), make=table()),
     Case("a path for a recipe that makes its series", "train forecasting/smoke --data load.csv",
-         code="GR-CLI-006", status=2, says=("--data load.csv",), make=table()),
+         code="GR-CLI-006", status=2, says=("--data /", "/load.csv"), make=table()),
     Case("a bad row left out leaves a gap", f"{CSV} --skip-bad", code="GR-SERIES-013", status=1,
          says=("load.csv, line 8", "1 steps missing"), make=table(row_7="2026-01-01 05:00,5,high")),
     Case("no row that can be read", f"{CSV} --skip-bad", code="GR-SERIES-002", status=1,

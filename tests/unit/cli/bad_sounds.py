@@ -79,7 +79,7 @@ CASES = (
     Case("recordings: an empty folder", TRAIN, code="GR-SOUND-010", status=1, says=("sounds", "0 sounds"),
          make=only({})),
     Case("recordings: a path for a recipe that reads none", "train speech/smoke --data sounds",
-         code="GR-CLI-006", status=2, says=("--data sounds", "tones"), make=sounds()),
+         code="GR-CLI-006", status=2, says=("--data /", "/sounds", "tones"), make=sounds()),
     Case("a text that is called .wav", TRAIN, code="GR-SOUND-001", status=1, says=("x.wav", "hello"),
          make=bad(b"hello")),
     Case("a sound file of no bytes", TRAIN, code="GR-SOUND-001", status=1, says=("x.wav", "no bytes"),

@@ -49,7 +49,7 @@ def test_bad_rows_are_left_out_and_counted(place):
     assert main([*shlex.split(f"{CSV} --skip-bad --data.mend.gaps hold --out run"), *SHORT]) == 0
     plan = (place / "run" / "plan.json").read_text()
     assert "2 rows with a bad cell are left out, line 10, column date; line 7, column flow first" in plan
-    assert "2 rows are left out, load.csv, line 13 first" in plan
+    assert f"2 rows are left out, {place / 'load.csv'}, line 13 first" in plan
     assert "4 steps are missing in 4 gaps" in plan
 
 

@@ -25,5 +25,5 @@ def test_bad_lines_are_left_out_and_counted(place, capsys):
     given = ["train", "sentiment/folder", "--data", "reviews.csv", "--train.batch", "4", *SHORT]
     assert main([*given, "--skip-bad", "--out", "run"]) == 0
     plan = (place / "run" / "plan.json").read_text()
-    assert '"reviews.csv, line 18"' in plan
-    assert '"reviews.csv, line 19"' in plan
+    assert f'"{place / "reviews.csv"}, line 18"' in plan
+    assert f'"{place / "reviews.csv"}, line 19"' in plan
