@@ -277,7 +277,7 @@ def open_run(
     refuse_other_plan(state, plan, where=checkpoints.folder)
     device = pick_device(config.train.device)
     config = settle(job, config, plan, device=device)
-    refuse_edited(state, config, plan, where=checkpoints.folder)
+    refuse_edited(state, config, where=checkpoints.folder)
     config = replace(config, train=replace(config.train, compile=False))
     run = Run(config.train, device=device, plan=plan, folder=folder, own_data=own_data)
     parts = job.build(config, run)

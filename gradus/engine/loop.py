@@ -112,7 +112,7 @@ class Training:
     def _restore(self, state: dict[str, Any], checkpoints: Checkpoints) -> None:
         """Go on from the state of a checkpoint."""
         where = checkpoints.folder
-        refuse_edited(state, self.config, self.run.plan, where=where)
+        refuse_edited(state, self.config, where=where)
         load_state(self.parts, state, where=where)
         with fitting(where, "run"):
             refuse_misshapen(state["run"], {"states": None, "micro_batches": 1, "step": 0})
@@ -134,7 +134,7 @@ class Training:
             raise _not_a_number("weights", "infinite or NaN ones", self.run)
         loop = {
             "best": asdict(self.best),
-            "settings": settings_of(self.config, self.run.plan),
+            "settings": settings_of(self.config),
             "plan": self.run.plan.seal(),
             "seconds": self.clock.seconds(),
         }

@@ -18,13 +18,9 @@ from gradus.engine.plan import Plan
 FREE = ("train.steps", "train.device", "data.path")  # what may be another when a run goes on
 
 
-def settings_of(config: Any, plan: Plan) -> dict[str, Any]:
+def settings_of(config: Any) -> dict[str, Any]:
     """The settings that the weights of a run depend on, by dotted name, as JSON gives them."""
-    found = dict(settings(config))
-    for name in ("precision", "channels_last"):
-        if name in plan.decisions:
-            found[f"train.{name}"] = plan.decisions[name]["value"]
-    plain: dict[str, Any] = json.loads(json.dumps(found))
+    plain: dict[str, Any] = json.loads(json.dumps(dict(settings(config))))
     return {name: value for name, value in plain.items() if name not in FREE}
 
 
@@ -42,13 +38,13 @@ def refuse_other_plan(state: dict[str, Any], plan: Plan, *, where: Path) -> None
         )
 
 
-def refuse_edited(state: dict[str, Any], config: Any, plan: Plan, *, where: Path) -> None:
+def refuse_edited(state: dict[str, Any], config: Any, *, where: Path) -> None:
     """Raise InputError where config.json says otherwise than when the weights were saved.
 
     Settings that only one of the two has are those of another version of gradus.
     """
     with fitting(where, "loop"):
-        saved, now = dict(state["loop"].get("settings", {})), settings_of(config, plan)
+        saved, now = dict(state["loop"].get("settings", {})), settings_of(config)
     for name in (name for name in saved if name in now and now[name] != saved[name]):
         raise InputError(
             "GR-RUN-020",

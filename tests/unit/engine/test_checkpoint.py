@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import shutil
 import threading
 from collections.abc import Callable
@@ -247,6 +248,17 @@ DAMAGES: dict[str, Callable[[Path], Any]] = {
     "everything gone": lambda f: [p.unlink() for p in f.iterdir()],
     "a folder in a file's place": lambda f: ((f / "state.json").unlink(), (f / "state.json").mkdir()),
     "a later format": lambda f: reseal(f, format=2),
+    "deep JSON": lambda f: (f / "state.json").write_text("[" * 100_000),
+    "a huge number": lambda f: (f / "state.json").write_text("9" * 5_000),
+    "a pipe in its place": lambda f: ((f / "state.json").unlink(), os.mkfifo(f / "state.json")),
+    "a pipe for weights": lambda f: (
+        (f / "model.safetensors").unlink(),
+        os.mkfifo(f / "model.safetensors"),
+    ),
+    "a file that leads out": lambda f: reseal(f, files={"../../etc/x": ""}),
+    "files of another kind": lambda f: reseal(f, files=["model"]),
+    "parts of another kind": lambda f: reseal(f, parts=3),
+    "the state of another step": lambda f: reseal(f, step=7),
 }
 
 
@@ -289,6 +301,61 @@ def test_a_damaged_best_gives_the_newest_and_is_told(tmp_path: Path) -> None:
     DAMAGES["weights cut short"](tmp_path / "step-1")
     assert checkpoints.load("best")["model"]["step"] == 3
     assert "step-1" in checkpoints.damaged[0]
+
+
+def test_a_copy_under_another_name_is_not_the_newest(tmp_path: Path) -> None:
+    checkpoints = saved(tmp_path, 1, 2)
+    shutil.copytree(tmp_path / "step-1", tmp_path / "step-999")
+    assert checkpoints.load()["model"]["step"] == 2
+    assert checkpoints.damaged == ["checkpoint step-999 is damaged (it holds step 1, under another name)"]
+    for step in (3, 4, 5):
+        save(checkpoints, step)
+    assert checkpoints.steps() == [999, 5, 4], "it is nobody's to remove, and takes no place of another"
+
+
+def test_a_checkpoint_that_is_missing_is_told(tmp_path: Path) -> None:
+    checkpoints = saved(tmp_path, 1, 2, 3, best=1)
+    shutil.rmtree(tmp_path / "step-3")
+    shutil.rmtree(tmp_path / "step-1")
+    assert checkpoints.load("best")["model"]["step"] == 2
+    assert checkpoints.damaged == [
+        "checkpoint step-3, the last one, is missing",
+        "checkpoint step-1, the best one, is missing",
+    ]
+
+
+def test_the_newest_state_knows_the_best_where_a_kill_came_before_its_file(tmp_path: Path) -> None:
+    checkpoints = saved(tmp_path, 1, best=1)
+    loop = {"best": {"value": 0.5, "step": 2, "waited": 0}}
+    checkpoints.save(2, {"model": {"step": 2}, "loop": loop})
+    checkpoints.wait()
+    assert checkpoints.named("best") == 1
+    assert checkpoints.load("best")["model"]["step"] == 2
+    checkpoints.mark(last=2, best=2)
+    assert (checkpoints.named("last"), checkpoints.named("best")) == (2, 2)
+
+
+def test_a_damaged_one_is_set_aside_when_its_step_comes_again(tmp_path: Path) -> None:
+    """It may be the user's only copy of something: it is not gradus' to remove."""
+    checkpoints = saved(tmp_path, 1, 2)
+    for _ in range(2):
+        (tmp_path / "step-2" / "model.safetensors").write_bytes(b"mine")
+        save(checkpoints, 2)
+    assert sorted(p.name for p in tmp_path.glob("damaged-*")) == ["damaged-step-2", "damaged-step-2-2"]
+    assert (tmp_path / "damaged-step-2" / "model.safetensors").read_bytes() == b"mine"
+
+
+def test_what_a_kill_left_is_tidied(tmp_path: Path) -> None:
+    checkpoints = saved(tmp_path, 1, 2, 3)
+    for name in (".last.part", ".best.part"):
+        (tmp_path / name).write_text("step-")
+    shutil.copytree(tmp_path / "step-3", tmp_path / ".step-4.part")
+    shutil.copytree(tmp_path / "step-2", tmp_path / "step-1")  # a kill came before it was removed
+    (tmp_path / "last").write_text("step-2\n")
+    checkpoints.tidy()
+    checkpoints.mark(last=3, best=None)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["last", "step-2", "step-3"]
+    assert (tmp_path / "last").read_text() == "step-3\n"
 
 
 # -- a disk that refuses -----------------------------------------------------------------------------------

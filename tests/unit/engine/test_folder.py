@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +14,12 @@ import torch
 from gradus.core.configs import to_json
 from gradus.core.errors import InputError, UsageError
 from gradus.core.facts import Evaluated, Halt, Listeners, Measured, Saved
-from gradus.core.files import read_json, write_json
+from gradus.core.files import read_json, sha256, write_json
 from gradus.engine import claim, folder
 from gradus.engine.claim import held
 from gradus.engine.contract import differing, tensors_in
 from gradus.engine.job import Job, state_of, supervised
-from gradus.engine.journal import read_journal
+from gradus.engine.journal import Journal, read_journal
 from gradus.engine.loop import measure
 from gradus.engine.loss import Loss
 from gradus.engine.settings import OptimConfig, TrainConfig
@@ -460,3 +461,142 @@ def test_a_score_that_is_no_number_loses_no_run(tmp_path: Path) -> None:
     result = folder.execute(job, out)
     assert read_json(out / "metrics.json")["metrics"]["odd"] is None
     assert result["metrics"]["mse"] > 0
+
+
+# -- nothing is replaced unsaid ----------------------------------------------------------------------------
+
+
+def found(out: Path) -> list[tuple[str, str]]:
+    rows = read_journal(out / "journal.jsonl")
+    return [(row["code"], row["sentence"]) for row in rows if row["fact"] == "found"]
+
+
+def test_an_opened_run_says_which_checkpoints_it_passed_over(tmp_path: Path) -> None:
+    out = begun(tmp_path / "run")
+    folder.execute(forecaster.JOB, out)
+    assert folder.open_run(forecaster.JOB, out).damaged == ()
+    (out / "checkpoints" / "step-12" / "model.safetensors").write_bytes(b"short")
+    opened = folder.open_run(forecaster.JOB, out)
+    assert opened.step == 8
+    assert "step-12" in opened.damaged[0]
+    with pytest.raises(InputError, match=r"step-12.*GR-RUN-006"):
+        folder.refuse_damage(opened.damaged, where=out)
+
+
+def test_a_strict_run_does_not_go_on_from_an_older_checkpoint(tmp_path: Path) -> None:
+    out = begun(tmp_path / "run")
+    folder.execute(forecaster.JOB, out, watch=halting(8))
+    (out / "checkpoints" / "step-8" / "state.json").unlink()
+    with pytest.raises(InputError, match="GR-RUN-006"):
+        folder.execute(forecaster.JOB, out, strict=True)
+    assert folder.execute(forecaster.JOB, out)["steps"] == 12
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("seed", 3), ("batch", 4), ("rate", 0.5), ("precision", "bf16"), ("micro_batches", 2)]
+)
+def test_a_setting_that_was_edited_is_refused_by_name(tmp_path: Path, name: str, value: Any) -> None:
+    out = begun(tmp_path / "run")
+    folder.execute(forecaster.JOB, out, watch=halting(8))
+    head = folder.header(out)
+    head["config"]["train"][name] = value
+    write_json(out / "config.json", head)
+    for use in (folder.execute, folder.open_run):
+        with pytest.raises(InputError, match="GR-RUN-020") as caught:
+            use(forecaster.JOB, out)
+        assert caught.value.where == f"{out}, train.{name}"
+
+
+def test_a_decision_that_was_edited_is_refused_by_name(tmp_path: Path) -> None:
+    out = begun(tmp_path / "run")
+    folder.execute(forecaster.JOB, out, watch=halting(8))
+    plan = read_json(out / "plan.json")
+    for changed in ({**plan, "precision": {"value": "bf16", "reason": "x"}}, {"threads": plan["threads"]}):
+        write_json(out / "plan.json", changed)
+        for use in (folder.execute, folder.open_run):
+            with pytest.raises(InputError, match=r"plan\.json, precision.*GR-RUN-020"):
+                use(forecaster.JOB, out)
+    write_json(out / "plan.json", {**plan, "later": {"value": 1, "reason": "a later gradus decided more"}})
+    assert folder.execute(forecaster.JOB, out)["steps"] == 12
+
+
+def test_a_plan_from_before_the_first_checkpoint_is_made_anew(tmp_path: Path) -> None:
+    """It was decided on other data, perhaps, or for another config."""
+    out = begun(tmp_path / "run")
+    write_json(out / "plan.json", {"precision": {"value": "bf16", "reason": "stale"}})
+    assert folder.execute(forecaster.JOB, out)["precision"] == "fp32"
+
+
+def test_a_run_goes_on_with_the_threads_that_it_began_with(tmp_path: Path) -> None:
+    out, here = begun(tmp_path / "run"), torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        folder.execute(forecaster.JOB, out, watch=halting(8))
+        torch.set_num_threads(1)
+        folder.execute(forecaster.JOB, out)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(here)
+    assert [code for code, _ in found(out)] == ["GR-RUN-021"]
+    assert read_json(out / "plan.json")["threads"]["value"] == 2
+
+
+def test_a_full_disk_at_a_line_of_the_journal_is_one_error(tmp_path: Path) -> None:
+    out = begun(tmp_path / "run")
+    (out / "journal.jsonl").symlink_to("/dev/full")
+    journal = Journal(out / "journal.jsonl")
+    with pytest.raises(InputError, match="GR-RUN-001") as caught:
+        journal.write(Saved(3))
+    journal.close()
+    assert caught.value.where == str(out / "journal.jsonl")
+
+
+def resealed(place: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    """Change the parts of a state and correct its hashes, as somebody with a will would."""
+    body = read_json(place / "state.json")["body"]
+    change(body["parts"])
+    seal = sha256(json.dumps(body, indent=1).encode())
+    (place / "state.json").write_text(json.dumps({"sha256": seal, "body": body}))
+
+
+MISSHAPEN: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "no model": lambda parts: parts.pop("model"),
+    "a model that is a list": lambda parts: parts.update(model=[1]),
+    "a weight less": lambda parts: parts["model"].popitem(),
+    "a weight that is a number": lambda parts: parts["model"].update(dict.fromkeys(parts["model"], 3)),
+    "no optimizer": lambda parts: parts.pop("optim"),
+    "moments of a name that is none": lambda parts: parts["optim"]["moments"].update(x={}),
+    "moments without names": lambda parts: parts["optim"].update(moments=[]),
+    "no moments of a weight": lambda parts: parts["optim"]["moments"].update(
+        {name: {} for name in parts["optim"]["moments"]}
+    ),
+    "no average": lambda parts: parts["optim"].update(average={}),
+    "updates that are a text": lambda parts: parts["optim"].update(updates="many"),
+}
+MISSHAPEN_LOOP: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "no run": lambda parts: parts.pop("run"),
+    "no step": lambda parts: parts["run"].pop("step"),
+    "a step that is a text": lambda parts: parts["run"].update(step="x"),
+    "a step below 0": lambda parts: parts["run"].update(step=-4),
+    "no random states": lambda parts: parts["run"].update(states={}),
+    "random states of another kind": lambda parts: parts["run"].update(states=[]),
+    "no loop": lambda parts: parts.pop("loop"),
+    "no best": lambda parts: parts["loop"].update(best=None),
+    "a best that is a text": lambda parts: parts["loop"]["best"].update(value="good"),
+    "seconds that are a list": lambda parts: parts["loop"].update(seconds=[]),
+    "a cursor that is a text": lambda parts: parts["train"].update(cursor="x"),
+    "a cursor below 0": lambda parts: parts["train"].update(cursor=-3),
+}
+
+
+@pytest.mark.parametrize("kind", [*MISSHAPEN, *MISSHAPEN_LOOP])
+def test_a_state_that_does_not_fit_is_one_error(tmp_path: Path, kind: str) -> None:
+    out = begun(tmp_path / "run")
+    folder.execute(forecaster.JOB, out, watch=halting(8))
+    resealed(out / "checkpoints" / "step-8", (MISSHAPEN | MISSHAPEN_LOOP)[kind])
+    with pytest.raises(InputError, match="GR-RUN-014") as caught:
+        folder.execute(forecaster.JOB, out)
+    assert str(out / "checkpoints") in caught.value.where
+    if kind in MISSHAPEN:
+        with pytest.raises(InputError, match="GR-RUN-014"):
+            folder.open_run(forecaster.JOB, out)
