@@ -243,4 +243,12 @@ ENGINE: dict[str, Page] = {
         "The rate rises from the first step to the last, so the schedule after the warm-up never begins.",
         "Give a shorter `--train.warmup`, or more `--train.steps`.",
     ),
+    "GR-RUN-019": Page(
+        "Data have changed",
+        "The data that a run reads are not those that it was begun with. Its splits stay as they were: items "
+        "that came since are not used, so nothing that was trained on is scored as test. Where items were "
+        "removed or changed, training cannot go on to the same result, and is refused; so is a score on rows "
+        "that follow each other.",
+        "Restore the data, or train anew on those of now.",
+    ),
 }
