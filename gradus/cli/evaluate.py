@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 
 from gradus.cli import arguments
-from gradus.cli.finish import warn_if_unfinished
+from gradus.cli.finish import open_named, tell_changes
 from gradus.cli.recipes import with_data
 from gradus.core.errors import UsageError
 from gradus.engine import folder
@@ -29,17 +29,23 @@ class Arguments:
     """The part to score; default test, and all with --data."""
     json: bool = False
     """Print the scores as JSON."""
+    job: str | None = None
+    """The folder or module of the job, where the run is of a job of your own."""
+    strict: bool = False
+    """Refuse a run whose newest (or best) checkpoint is damaged, instead of using another and saying so."""
 
 
 def run(given: list[str]) -> int:
     """Score and print."""
     asked = arguments.parse(Arguments, given, verb="evaluate")
-    job = job_of(asked.folder)
+    job = job_of(asked.folder, asked.job)
     config = with_data(folder.config_of(asked.folder, job), asked.data)
-    opened = folder.open_run(job, asked.folder, config=config)
-    warn_if_unfinished(opened)
+    opened = open_named(
+        asked.folder, job=asked.job, strict=asked.strict, config=config, own_data=asked.data is None
+    )
     split = asked.split or ("all" if asked.data else "test")
     metrics = measure(job, opened.config, opened.parts, opened.run, split=split)
+    tell_changes(opened)
     if not metrics:
         raise UsageError(
             "GR-CLI-006",

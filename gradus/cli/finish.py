@@ -4,36 +4,53 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
+from signal import SIGINT
 from typing import Any
 
+from gradus.cli.main import printable
 from gradus.cli.progress import following
 from gradus.core.errors import InputError
 from gradus.core.files import read_object
 from gradus.engine import folder
+from gradus.engine.claim import Claim
 from gradus.engine.devices import World, leave_world
 from gradus.engine.job import Job
 from gradus.engine.run import out_of_memory
+from gradus.engine.signals import Interrupted
+from gradus.jobs import TABLE, job_of
 from gradus.ship.report import SIGNIFICANT, write_report
 
 MOST_NOTES = 5  # plan.json and the report have all
 
 
-def carry_out(job: Job, out: Path, world: World, *, steps: int | None = None) -> int:
+def carry_out(
+    job: Job,
+    out: Path,
+    world: World,
+    *,
+    steps: int | None = None,
+    claim: Claim | None = None,
+    strict: bool = False,
+) -> int:
     """Train the run in ``out`` to its end, or to another one, score it, report it; exit status 0."""
     if world.rank > 0:
-        folder.execute(job, out, steps=steps, world=world)
+        folder.execute(job, out, steps=steps, world=world, strict=strict)
         leave_world()
         return 0
     print(f"run {out}\nreading the data and timing what the plan leaves open", flush=True)
-    with following(job.headline) as line, enough_memory(out):
-        result = folder.execute(job, out, steps=steps, world=world, watch=line.listen)
+    with following(job.headline) as line, enough_memory(out), naming_interrupted(out):
+        result = folder.execute(
+            job, out, steps=steps, world=world, watch=line.listen, claim=claim, strict=strict
+        )
     leave_world()
-    report = report_of(job, out)
+    report = report_of(folder.open_run(job, out), out)
     print_result(result)
     print_judgement(job, out, result)
     print(f"\nreport    {report}")
-    print(f"predict   gradus predict {out} INPUT...")
-    print(f"go on     gradus resume {out} --train.steps {2 * result['steps']}")
+    own = naming_job(out)
+    print(f"predict   gradus predict {out} INPUT...{own}")
+    print(f"go on     gradus resume {out} --train.steps {2 * result['steps']}{own}")
     print(f"run {out}")
     return 0
 
@@ -55,6 +72,39 @@ def enough_memory(out: Path) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def naming_interrupted(out: Path) -> Iterator[None]:
+    """Let an interruption say how the run is gone on with."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        number = stop.number if isinstance(stop, Interrupted) else SIGINT
+        said = str(stop) or "interrupted"
+        raise Interrupted(number, f"{said}; go on with `gradus resume {out}{naming_job(out)}`") from stop
+
+
+def naming_job(out: Path) -> str:
+    """The option that opens a run of a job that is none of gradus; nothing for one of ours."""
+    reference = folder.header(out)["job"]
+    return "" if reference in TABLE else f" --job {quote(reference)}"
+
+
+def open_named(
+    out: Path, *, job: str | None, strict: bool, config: Any = None, own_data: bool = True
+) -> folder.Opened:
+    """A run for a verb that asks something of it; what should be known of its weights goes to standard error.
+
+    InputError with ``strict`` where the weights that it should use are damaged.
+    """
+    opened = folder.open_run(job_of(out, job), out, config=config, own_data=own_data)
+    if strict:
+        folder.refuse_damage(opened.damaged, where=out)
+    for sentence in opened.damaged:
+        print(f"note GR-RUN-006: {printable(sentence)}; step {opened.step} is used", file=sys.stderr)
+    warn_if_unfinished(opened)
+    return opened
+
+
 def warn_if_unfinished(opened: folder.Opened) -> None:
     """Say on standard error that a run was stopped before its end, whatever is asked of it."""
     run = opened.run.folder
@@ -63,10 +113,18 @@ def warn_if_unfinished(opened: folder.Opened) -> None:
         print(f"note: {run} is not finished; these are the weights of {steps}", file=sys.stderr)
 
 
-def report_of(job: Job, out: Path) -> Path:
+def report_of(opened: folder.Opened, out: Path) -> Path:
     """Write the report of a run, with the panels that its job adds."""
-    opened = folder.open_run(job, out)
-    return write_report(out, panels=job.panels(opened.config, opened.parts, opened.run))
+    panels = opened.job.panels(opened.config, opened.parts, opened.run)
+    tell_changes(opened)
+    return write_report(out, panels=panels)
+
+
+def tell_changes(opened: folder.Opened) -> None:
+    """Say on standard error how the data of a run have changed, once they have been read."""
+    manifest = opened.run.manifest if opened.run.own_data else None
+    for sentence in manifest.found.sentences() if manifest and manifest.found else ():
+        print(f"note GR-RUN-019: {printable(sentence)}", file=sys.stderr)
 
 
 def print_result(result: dict[str, Any]) -> None:

@@ -4,10 +4,12 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from signal import SIGINT
 
 from gradus import __version__
 from gradus.core.errors import GradusError, InputError, UsageError
 from gradus.core.findings import PAGES
+from gradus.engine.signals import Interrupted, raised
 
 VERBS: dict[str, tuple[str, str]] = {
     "jobs": ("", "list jobs, their recipes and what each expects"),
@@ -62,15 +64,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 remedy=nearest(given[0], list(VERBS)),
             )
         verb = importlib.import_module(f"gradus.cli.{given[0]}")
-        status: int = verb.run(given[1:])
+        with raised():
+            status: int = verb.run(given[1:])
         sys.stdout.flush()
         return status
     except GradusError as error:
         complain(error)
         return error.exit_status
-    except KeyboardInterrupt:
-        print("\ninterrupted; `gradus resume` goes on with the run that was named above", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as stop:
+        print(f"\n{stop or 'interrupted'}", file=sys.stderr)
+        return 128 + (stop.number if isinstance(stop, Interrupted) else SIGINT)
     except BrokenPipeError:  # the reader of a pipe had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -10,12 +10,10 @@ from typing import Annotated, Any
 import tyro
 
 from gradus.cli import arguments
-from gradus.cli.finish import warn_if_unfinished
+from gradus.cli.finish import open_named
 from gradus.cli.main import printable
 from gradus.core.errors import GradusError, UsageError
-from gradus.engine import folder
 from gradus.engine.job import Deployable
-from gradus.jobs import job_of
 from gradus.ship.follow import follow
 from gradus.ship.predict import expand, passed_over, predict, save_answers
 
@@ -36,6 +34,10 @@ class Arguments:
     """Leave out inputs that cannot be read, name and count them, and go on with the others."""
     follow: bool = False
     """Answer the lines of one INPUT as they are added to it, or of standard input if it is -, in JSON."""
+    job: str | None = None
+    """The folder or module of the job, where the run is of a job of your own."""
+    strict: bool = False
+    """Refuse a run whose newest (or best) checkpoint is damaged, instead of using another and saying so."""
 
 
 def run(given: list[str]) -> int:
@@ -49,8 +51,7 @@ def run(given: list[str]) -> int:
             got="none",
             remedy="Name files, folders of files, or .npy or .npz arrays.",
         )
-    opened = folder.open_run(job_of(asked.folder), asked.folder)
-    warn_if_unfinished(opened)
+    opened = open_named(asked.folder, job=asked.job, strict=asked.strict)
     deployable = opened.job.deploy(opened.config, opened.parts)
     if asked.follow:
         return _follow(deployable, asked)

@@ -1,6 +1,7 @@
 """The recipe that a command names, with its settings replaced: what train and data check read alike."""
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from gradus.engine.job import Job
 from gradus.jobs import resolve
 
 OWN_DATA = "folder"  # the recipe that reads the user's own data
+PATHS = ("path", "train_also", "start_from", "synonyms", "translate_there", "translate_back")
 MOST_NAMED = 200  # letters of a remedy that lists what is in a folder
 
 
@@ -43,6 +45,27 @@ def choose(
     return Chosen(reference, job, recipe, arguments.override(config, given, verb=f"{verb} {target}"))
 
 
+def with_whole_paths(config: Any) -> Any:
+    """``config`` with its paths from the root: a run finds the same files wherever it is opened from."""
+    changes: dict[str, Any] = {}
+    for field in fields(config):
+        value = getattr(config, field.name)
+        if is_dataclass(value):
+            changes[field.name] = with_whole_paths(value)
+        elif field.name in PATHS and isinstance(value, str):
+            changes[field.name] = whole_path(value)
+        elif field.name in PATHS and isinstance(value, tuple):
+            changes[field.name] = tuple(map(whole_path, value))
+    return replace(config, **changes)
+
+
+def whole_path(path: str) -> str:
+    """A path from the root; an empty one, or that of an unknown user, stays for the reader to refuse."""
+    with suppress(RuntimeError):
+        return str(Path(path).expanduser().absolute()) if path.strip() else path
+    return path
+
+
 def with_data(config: Any, data: str | None, *, skip_bad: bool = False) -> Any:
     """``config`` with its data read from ``data``; UsageError if its recipe reads no path."""
     given = [*(["--data.path", data] if data is not None else []), *(["--data.skip-bad"] if skip_bad else [])]
@@ -61,7 +84,9 @@ def with_data(config: Any, data: str | None, *, skip_bad: bool = False) -> Any:
 
 def _refuse_absent(data: str) -> None:
     """Raise InputError where nothing is at the path, with the nearest name among those that are there."""
-    path = wanted = Path(data).expanduser()
+    path = wanted = Path(data)
+    with suppress(RuntimeError):  # there is no such user
+        path = wanted = path.expanduser()
     if data.strip() and path.exists():
         return
     while not path.parent.is_dir():

@@ -7,8 +7,7 @@ from typing import Annotated
 import tyro
 
 from gradus.cli import arguments
-from gradus.cli.finish import report_of
-from gradus.jobs import job_of
+from gradus.cli.finish import open_named, report_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -17,10 +16,15 @@ class Arguments:
 
     folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """The run folder that `gradus train` printed."""
+    job: str | None = None
+    """The folder or module of the job, where the run is of a job of your own."""
+    strict: bool = False
+    """Refuse a run whose newest (or best) checkpoint is damaged, instead of using another and saying so."""
 
 
 def run(given: list[str]) -> int:
     """Write the report and print its path."""
     asked = arguments.parse(Arguments, given, verb="report")
-    print(report_of(job_of(asked.folder), asked.folder))
+    opened = open_named(asked.folder, job=asked.job, strict=asked.strict)
+    print(report_of(opened, asked.folder))
     return 0

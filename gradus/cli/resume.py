@@ -33,6 +33,10 @@ class Arguments:
     """The run folder that `gradus train` printed."""
     devices: Count = 1
     """Processes that share every batch (torchrun)."""
+    job: str | None = None
+    """The folder or module of the job, where the run is of a job of your own."""
+    strict: bool = False
+    """Refuse a run whose newest (or best) checkpoint is damaged, instead of using another and saying so."""
     train: TrainArguments = TrainArguments()
 
 
@@ -41,7 +45,7 @@ def run(given: list[str]) -> int:
     asked = arguments.parse(Arguments, given, verb="resume")
     check(asked)
     out, steps = asked.folder, asked.train.steps
-    job = job_of(out)
+    job = job_of(out, asked.job)
     planned = folder.config_of(out, job).train.steps
     if steps is not None and steps <= planned:
         raise UsageError(
@@ -58,5 +62,7 @@ def run(given: list[str]) -> int:
     world = join_world()
     if asked.devices > 1 and world.size == 1:
         extended = [] if steps is None else ["--train.steps", str(steps)]
-        return spread(asked.devices, ["resume", str(out), *extended])
-    return carry_out(job, out, world, steps=steps)
+        named = [] if asked.job is None else ["--job", asked.job]
+        strict = ["--strict"] if asked.strict else []
+        return spread(asked.devices, ["resume", str(out), *extended, *named, *strict])
+    return carry_out(job, out, world, steps=steps, strict=asked.strict)

@@ -1,8 +1,10 @@
 """gradus train: a recipe, with settings replaced, from raw data to a run folder with a report."""
 
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -11,11 +13,13 @@ import tyro
 from gradus.cli import arguments
 from gradus.cli.finish import carry_out
 from gradus.cli.processes import spread
-from gradus.cli.recipes import choose, explain
+from gradus.cli.recipes import Chosen, choose, explain, with_whole_paths
 from gradus.core.configs import Count, check
 from gradus.core.errors import UsageError
-from gradus.engine import folder
+from gradus.engine.claim import Claim
 from gradus.engine.devices import join_world, num_processes
+from gradus.engine.folder import new_run
+from gradus.jobs import TABLE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,26 +46,50 @@ def run(given: list[str]) -> int:
     asked, rest = arguments.parse_some(Arguments, given, verb="train")
     check(asked)
     chosen = choose(asked.target, rest, data=asked.data, skip_bad=asked.skip_bad, verb="train")
-    out = asked.out or _default_folder(f"{chosen.job.name}-{chosen.recipe}")
-    world, begun = join_world(), False
+    places = _places(asked.out, f"{chosen.job.name}-{chosen.recipe}")
+    world, claim = join_world(), None
+    if world.rank > 0:
+        world.wait()
+        return carry_out(chosen.job, next(places), world)
     try:
         with ExitStack() as stack:
-            if world.rank == 0:
-                new = folder.new_run(
-                    out, reference=chosen.reference, recipe=chosen.recipe, config=chosen.config
-                )
-                stack.enter_context(new)
-                begun = True
+            claim = stack.enter_context(_begun(chosen, places))
             world.wait()
             if asked.devices > 1 and world.size == 1:
-                return spread(asked.devices, ["resume", str(out)])
-            return carry_out(chosen.job, out, world)
+                claim.release()
+                named = [] if chosen.reference in TABLE else ["--job", chosen.reference]
+                return spread(asked.devices, ["resume", str(claim.folder), *named])
+            return carry_out(chosen.job, claim.folder, world, claim=claim)
     finally:
-        if begun and not (out / "config.json").exists():
-            print(f"run {out} is taken away again: it failed before its first step", flush=True)
+        if claim and not (claim.folder / "config.json").exists():
+            print(f"run {claim.folder} is taken away again: it failed before its first step", flush=True)
 
 
-def _default_folder(name: str) -> Path:
+@contextmanager
+def _begun(chosen: Chosen, places: Iterator[Path]) -> Iterator[Claim]:
+    """A new run in the first of these places that no other run has; UsageError where it is the only one."""
+    config = with_whole_paths(chosen.config)
+    with ExitStack() as stack:
+        taken: UsageError | None = None
+        for out in places:
+            new = new_run(out, reference=chosen.reference, recipe=chosen.recipe, config=config)
+            try:
+                claim = stack.enter_context(new)
+                break
+            except UsageError as error:
+                if error.code != "GR-RUN-009":
+                    raise
+                taken = error
+        else:
+            assert taken is not None, "there is a place"
+            raise taken
+        yield claim
+
+
+def _places(out: Path | None, name: str) -> Iterator[Path]:
+    """Where the run may be made: where the user says, or named by the time, and numbered if that is taken."""
+    if out is not None:
+        return iter([out])
     if num_processes() > 1:
         raise UsageError(
             "GR-CLI-007",
@@ -70,4 +98,5 @@ def _default_folder(name: str) -> Path:
             got="none",
             remedy="Give --out, or let `gradus train --devices N` start the processes.",
         )
-    return Path("runs") / f"{name}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+    timed = Path("runs") / f"{name}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+    return chain([timed], (timed.with_name(f"{timed.name}-{number}") for number in range(2, 1000)))

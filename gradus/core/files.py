@@ -32,9 +32,14 @@ def naming(path: Path) -> Iterator[None]:
         ) from error
 
 
+def part_of(path: Path) -> Path:
+    """Where a file is written before it takes its place; a kill may leave it there."""
+    return path.with_name(f".{path.name}.part")
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Replace ``path`` by ``content``, all or nothing; InputError where the disk is full or refuses."""
-    beside = path.with_name(f".{path.name}.part")
+    beside = part_of(path)
     with naming(path):
         try:
             with beside.open("wb") as file:
@@ -47,17 +52,23 @@ def write_bytes(path: Path, content: bytes) -> None:
             raise
 
 
+def json_bytes(value: Any) -> bytes:
+    """A value as indented JSON with its keys in order; ValueError for NaN."""
+    return (json.dumps(value, indent=2, allow_nan=False) + "\n").encode()
+
+
 def write_json(path: Path, value: Any) -> None:
     """Replace ``path`` by ``value`` as indented JSON with its keys in order; NaN is refused."""
-    write_bytes(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
+    write_bytes(path, json_bytes(value))
 
 
 def read_regular(path: Path) -> bytes:
     """The content of a regular file; OSError where it is none: a pipe or a device may never end."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
     with open(descriptor, "rb") as file:  # noqa: PTH123 - of a descriptor
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", str(path))
         return file.read()
 
 

@@ -21,8 +21,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from gradus.core.errors import InputError
-from gradus.core.files import read_regular, write_bytes
+from gradus.core.files import read_regular, sha256, write_bytes
 
+MANIFEST = "manifest.safetensors"
 LEFT_OUT = "left_out"  # items that were read and are in no split
 ORDER = ("train", "validation", "test", LEFT_OUT)  # of equal items the training split has the first
 MOST_NAMES = 200_000
@@ -82,9 +83,9 @@ class Arranged:
     """Items of now put back into the splits of a run, and what is different."""
 
     places: dict[str, Int64[np.ndarray, "_"]]
-    """Where the items of each split are among those of now, in the order of the run, but for those gone."""
+    """Where the items of each split that are left are among those of now, in the order of the run."""
     removed: dict[str, list[str]]
-    """Items of each split that are gone, by the place where they were; of splits that lost any."""
+    """The former places of items that are gone, by split; splits that lost none are not named."""
     changed: dict[str, list[str]]
     """Items of each split in whose place there is another one now."""
     added: list[str]
@@ -167,8 +168,8 @@ class Manifest:
         """How many of these items, their labels included, the training split has."""
         return int(np.isin(now.keys, self.splits["train"].keys).sum()) if "train" in self.splits else 0
 
-    def write(self, path: Path) -> None:
-        """Write it as safetensors."""
+    def write(self, path: Path) -> str:
+        """Write it as safetensors; returns the SHA-256 of the file."""
         tensors = {}
         for split, part in self.splits.items():
             tensors[f"{split}.keys"] = torch.from_numpy(part.keys)
@@ -178,13 +179,18 @@ class Manifest:
                 lines = "\n".join([shared, *(name[len(shared) :] for name in names)])
                 encoded = lines.encode("utf-8", "surrogatepass")
                 tensors[f"{split}.names"] = torch.frombuffer(bytearray(encoded or b"\n"), dtype=torch.uint8)
-        write_bytes(path, save(tensors))
+        content = save(tensors)
+        write_bytes(path, content)
+        return sha256(content)
 
     @classmethod
-    def read(cls, path: Path) -> "Manifest":
-        """The manifest in a file; InputError where it is none."""
+    def read(cls, path: Path, *, sha256_wanted: str | None = None) -> "Manifest":
+        """The manifest in a file; InputError where it is none, or not the one of this hash."""
         try:
-            tensors = load(read_regular(path))
+            content = read_regular(path)
+            if sha256_wanted is not None and sha256(content) != sha256_wanted:
+                raise ValueError("it does not match its hash in plan.json")
+            tensors = load(content)
             splits = {}
             for split in ORDER:
                 if f"{split}.keys" not in tensors:

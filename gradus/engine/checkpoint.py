@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import threading
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,12 @@ from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 
 from gradus.core.errors import InputError
-from gradus.core.files import naming, sha256, sync_folder, write_bytes
+from gradus.core.files import naming, part_of, read_regular, sha256, sync_folder, write_bytes
 
 FORMAT = 1
 TENSOR = "$tensor"
+POINTERS = ("last", "best")
+DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError)
 
 
 class Checkpoints:
@@ -62,19 +65,21 @@ class Checkpoints:
     def load(self, which: str = "last") -> dict[str, Any] | None:
         """The state of the newest (or the best) checkpoint that is whole; None where there is none at all.
 
-        Damaged ones are listed in ``damaged``. InputError if checkpoints exist and none of them is whole.
+        Those that are damaged or missing, of which it stands in the place, are listed in ``damaged``.
+        InputError if checkpoints exist and none of them is whole.
         """
         steps = self.steps()
-        best = self.best_step()
-        if which == "best" and best in steps:
-            steps = [best, *(s for s in steps if s != best)]
-        for step in steps:
+        last = self.named("last")
+        if last is not None and last > max(steps, default=-1):
+            self._tell(f"checkpoint step-{last}, the last one, is missing")
+        best = self._best_of(steps) if which == "best" else None
+        if best is not None and best not in steps:
+            self._tell(f"checkpoint step-{best}, the best one, is missing")
+        for step in steps if best not in steps else [best, *(s for s in steps if s != best)]:
             try:
                 return self._read(self.folder / f"step-{step}")
-            except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-                sentence = f"checkpoint step-{step} is damaged ({error}) and was passed over"
-                if sentence not in self.damaged:
-                    self.damaged.append(sentence)
+            except DAMAGE as error:
+                self._tell(f"checkpoint step-{step} is damaged ({_shortly(error)})")
         if steps:
             raise InputError(
                 "GR-RUN-007",
@@ -85,15 +90,58 @@ class Checkpoints:
             )
         return None
 
-    def best_step(self) -> int | None:
-        """The step that the file ``best`` names."""
-        path = self.folder / "best"
-        return _step_in(path.read_text(errors="replace").strip()) if path.is_file() else None
+    def _tell(self, sentence: str) -> None:
+        if sentence not in self.damaged:
+            self.damaged.append(sentence)
 
-    def mark_best(self, step: int) -> None:
-        """Let ``best`` name a step, if it is kept: a kill may have come between checkpoint and pointer."""
-        if step in self.steps() and step != self.best_step():
-            write_bytes(self.folder / "best", f"step-{step}\n".encode())
+    def _best_of(self, steps: list[int]) -> int | None:
+        """The best step, as the newest state knows it: a kill may have come before its file was written."""
+        for step in steps:
+            try:
+                loop = self._body(self.folder / f"step-{step}")["parts"].get("loop")
+            except DAMAGE as error:
+                self._tell(f"checkpoint step-{step} is damaged ({_shortly(error)})")
+                continue
+            if isinstance(loop, dict) and isinstance(best := loop.get("best"), dict):
+                known = best.get("step") if best.get("value") is not None else None
+                return known if isinstance(known, int) else None
+            break
+        return self.named("best")
+
+    def named(self, pointer: str) -> int | None:
+        """The step that the file ``last`` or ``best`` names."""
+        try:
+            return _step_in(read_regular(self.folder / pointer).decode(errors="replace").strip())
+        except OSError:
+            return None
+
+    def _point(self, pointer: str, step: int) -> None:
+        if step != self.named(pointer):
+            write_bytes(self.folder / pointer, f"step-{step}\n".encode())
+
+    def mark(self, *, last: int, best: int | None) -> None:
+        """Let ``last`` and ``best`` name these steps, if they are kept, as a kill may have prevented."""
+        for pointer, step in (("last", last), ("best", best)):
+            if step in self.steps() and step is not None:
+                self._point(pointer, step)
+        self._prune(last)
+
+    def tidy(self) -> None:
+        """Remove what a kill left half written."""
+        for pointer in POINTERS:
+            part_of(self.folder / pointer).unlink(missing_ok=True)
+        for left in self.folder.glob(".step-*.part"):
+            shutil.rmtree(left, ignore_errors=True)
+
+    def forget(self) -> None:
+        """Take away what a run has made before its first step."""
+        self.wait()
+        self.tidy()
+        for pointer in POINTERS:
+            (self.folder / pointer).unlink(missing_ok=True)
+        shutil.rmtree(self.folder / "step-0", ignore_errors=True)
+        if self.folder.is_dir() and not any(self.folder.iterdir()):
+            self.folder.rmdir()
 
     # -- writing (in the background) and reading ---------------------------------------------------------
 
@@ -101,17 +149,19 @@ class Checkpoints:
         place, beside = self.folder / f"step-{step}", self.folder / f".step-{step}.part"
         try:
             with naming(place):
-                for left in self.folder.glob(".step-*.part"):  # by a kill
-                    shutil.rmtree(left, ignore_errors=True)
+                self.tidy()
                 beside.mkdir(parents=True)
                 self._write_files(beside, step, parts)
-                shutil.rmtree(place, ignore_errors=True)  # only ever a damaged one: a step is saved once
+                if os.path.lexists(
+                    place
+                ):  # a damaged one, for a step is saved once: it is not ours to remove
+                    place.replace(_free(self.folder / f"damaged-{place.name}"))
                 beside.replace(place)
                 sync_folder(self.folder)
-            write_bytes(self.folder / "last", f"{place.name}\n".encode())
+            self._point("last", step)
             if best:
-                write_bytes(self.folder / "best", f"{place.name}\n".encode())
-            self._prune()
+                self._point("best", step)
+            self._prune(step)
         except BaseException as error:
             shutil.rmtree(beside, ignore_errors=True)
             self._failure = error
@@ -128,31 +178,52 @@ class Checkpoints:
         sealed = {"sha256": sha256(body.encode()), "body": json.loads(body)}
         _write_synced(folder / "state.json", json.dumps(sealed, indent=1).encode())
 
-    def _read(self, folder: Path) -> dict[str, Any]:
-        sealed = json.loads((folder / "state.json").read_bytes())
-        body = sealed["body"]
+    def _body(self, folder: Path) -> dict[str, Any]:
+        """What a checkpoint's ``state.json`` holds; one of ``DAMAGE`` where it is not what was written."""
+        sealed = json.loads(read_regular(folder / "state.json"))
+        body: dict[str, Any] = sealed["body"]
         if sha256(json.dumps(body, indent=1).encode()) != sealed["sha256"]:
             raise ValueError("state.json does not match its hash")
         if body["format"] != FORMAT:
             raise ValueError(f"its format is {body['format']}, this gradus reads {FORMAT}")
+        if body["step"] != _step_in(folder.name):
+            raise ValueError(f"it holds step {body['step']}, under another name")
+        return body
+
+    def _read(self, folder: Path) -> dict[str, Any]:
+        body = self._body(folder)
         tensors = {}
         for name, expected in body["files"].items():
-            content = (folder / name).read_bytes()
+            if Path(name).name != name:
+                raise ValueError(f"{name} leads out of its folder")
+            content = read_regular(folder / name)
             if sha256(content) != expected:
                 raise ValueError(f"{name} does not match its hash")
             tensors[name.removesuffix(".safetensors")] = tensors_from_bytes(content)
         return {name: _join(rest, tensors.get(name, {})) for name, rest in body["parts"].items()}
 
-    def _prune(self) -> None:
-        best = self.best_step()
-        for step in self.steps()[self.keep :]:
-            if step != best:
-                shutil.rmtree(self.folder / f"step-{step}", ignore_errors=True)
+    def _prune(self, step: int) -> None:
+        """Remove all but the newest up to ``step`` and the best; later ones are no part of this run's way."""
+        best = self.named("best")
+        for old in [one for one in self.steps() if one <= step][self.keep :]:
+            if old != best:
+                shutil.rmtree(self.folder / f"step-{old}", ignore_errors=True)
+
+
+def _free(path: Path) -> Path:
+    """A name that nothing has yet: ``path``, or the same with a number."""
+    numbered = (path.with_name(f"{path.name}-{number}") for number in count(2))
+    return next(one for one in chain([path], numbered) if not os.path.lexists(one))
+
+
+def _shortly(error: BaseException) -> str:
+    """What an error says, on a line."""
+    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def _step_in(name: str) -> int | None:
     """The step that a name like ``step-30`` holds."""
-    matched = re.fullmatch(r"step-([0-9]+)", name)
+    matched = re.fullmatch(r"step-(0|[1-9][0-9]{0,17})", name)
     return int(matched[1]) if matched else None
 
 

@@ -330,7 +330,8 @@ def _train(subject: Subject, train: Any, out: Path, *, stop_after: int | None = 
         folder.begin(out, reference=subject.job.name, recipe=subject.recipe, config=config)
     run = Run(config.train, device=torch.device("cpu"), folder=out)
     run.listeners.add(Saved, stop)
-    training = Training(subject.job, config, run, checkpoints=Checkpoints(out / "checkpoints"))
+    checkpoints = Checkpoints(out / "checkpoints")
+    training = Training(subject.job, config, run, checkpoints=checkpoints, state=checkpoints.load())
     training.train()
     run.plan.write(out / "plan.json")
     return training

@@ -4,8 +4,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -14,10 +13,19 @@ from gradus.core.errors import InputError, UsageError
 from gradus.core.facts import Ended, Evaluated, Fetched, Found, Halt, Measured, Saved, Started
 from gradus.engine.checkpoint import Checkpoints
 from gradus.engine.devices import memory_used_bytes
-from gradus.engine.job import Headline, Job, Split, modules_of, named_parts, optims_of, state_of
+from gradus.engine.job import Headline, Job, Split, modules_of, optims_of, state_of
 from gradus.engine.optim import Optim
 from gradus.engine.run import Run, rows_of
 from gradus.engine.schedules import Plateau
+from gradus.engine.signals import Interrupted, awaited
+from gradus.engine.state import (
+    fitting,
+    load_state,
+    load_weights,
+    refuse_edited,
+    refuse_misshapen,
+    settings_of,
+)
 
 SAVE_SECONDS = 60.0  # the most training that a kill costs, whatever evaluate_every says
 
@@ -81,7 +89,14 @@ class Training:
     """A run under way: the job's parts, and what the loop remembers beside them."""
 
     def __init__(
-        self, job: Job, config: Any, run: Run, *, checkpoints: Checkpoints | None = None, recipe: str = ""
+        self,
+        job: Job,
+        config: Any,
+        run: Run,
+        *,
+        checkpoints: Checkpoints | None = None,
+        state: dict[str, Any] | None = None,
+        recipe: str = "",
     ) -> None:
         self.job, self.config, self.run, self.checkpoints = job, config, run, checkpoints
         self.recipe = recipe
@@ -90,20 +105,26 @@ class Training:
         self.saved_step = -1
         self.parts = job.build(config, run)
         prepare(self.parts, run)
-        self.restored = self.restore()
+        self.restored = state is not None
+        if state is not None and checkpoints is not None:
+            self._restore(state, checkpoints)
 
-    def restore(self) -> bool:
-        """Go on from the newest checkpoint that is whole, if there is one."""
-        state = self.checkpoints.load() if self.checkpoints else None
-        if self.checkpoints is None or state is None:
-            return False
-        load_state(self.parts, state, where=self.checkpoints.folder)
-        self.run.load_state_dict(state["run"])
-        self.best = Best(**state["loop"]["best"])
+    def _restore(self, state: dict[str, Any], checkpoints: Checkpoints) -> None:
+        """Go on from the state of a checkpoint."""
+        where = checkpoints.folder
+        refuse_edited(state, self.config, self.run.plan, where=where)
+        load_state(self.parts, state, where=where)
+        with fitting(where, "run"):
+            refuse_misshapen(state["run"], {"states": None, "micro_batches": 1, "step": 0})
+            self.run.load_state_dict(state["run"])
+        with fitting(where, "loop"):
+            best, seconds = state["loop"]["best"], state["loop"]["seconds"]
+            value = None if best["value"] is None else 0.0
+            refuse_misshapen([best, seconds], [{"value": value, "step": 0, "waited": 0}, 0.0])
+            self.best = Best(**best)
         if self.run.world.rank == 0:
-            self.checkpoints.mark_best(self.best.step)
-        self.clock.before, self.clock.lap_step = state["loop"]["seconds"], self.run.step
-        return True
+            checkpoints.mark(last=self.run.step, best=None if value is None else self.best.step)
+        self.clock.before, self.clock.lap_step = seconds, self.run.step
 
     def save(self, *, best: bool = False) -> None:
         """Start writing a checkpoint of this step; InputError where the weights are numbers no more."""
@@ -111,11 +132,13 @@ class Training:
             return
         if not all(optim.finite() for optim in optims_of(self.parts)):
             raise _not_a_number("weights", "infinite or NaN ones", self.run)
-        loop = {"best": {"value": self.best.value, "step": self.best.step, "waited": self.best.waited}}
-        state = state_of(self.parts) | {
-            "run": self.run.state_dict(),
-            "loop": loop | {"seconds": self.clock.seconds()},
+        loop = {
+            "best": asdict(self.best),
+            "settings": settings_of(self.config, self.run.plan),
+            "plan": self.run.plan.seal(),
+            "seconds": self.clock.seconds(),
         }
+        state = state_of(self.parts) | {"run": self.run.state_dict(), "loop": loop}
         self.checkpoints.save(self.run.step, state, best=best)
         self.clock.saved, self.saved_step = time.perf_counter(), self.run.step
         self.run.listeners.tell(Saved(self.run.step))
@@ -134,19 +157,22 @@ class Training:
         learning = Learning(optims_of(parts), run)
         reason = "all steps taken"
         try:
-            while run.step < steps:
-                batch = next(batches, None)
-                if batch is None:
-                    raise _ended(run)
-                if listeners.wants(Fetched):
-                    run.tell(Fetched(run.step, batch))
-                with learning:
-                    job.step(config, parts, batch, run)
-                run.step += 1
-                if run.due("log") or run.due("evaluate"):
-                    self._pause(rows_of(batch))
-                if run.halt is not None:
-                    raise run.halt
+            with awaited() as asked:
+                while run.step < steps:
+                    batch = next(batches, None)
+                    if batch is None:
+                        raise _ended(run)
+                    if listeners.wants(Fetched):
+                        run.tell(Fetched(run.step, batch))
+                    with learning:
+                        job.step(config, parts, batch, run)
+                    run.step += 1
+                    if run.due("log") or run.due("evaluate"):
+                        self._pause(rows_of(batch))
+                    if run.halt is not None:
+                        raise run.halt
+                    if asked.number and run.step < steps:
+                        self._leave(asked.number)
         except Halt as halt:
             reason = str(halt)
             if run.step != self.saved_step:
@@ -155,6 +181,15 @@ class Training:
             self.checkpoints.wait()
         run.world.wait()  # the other processes may read the best one
         run.tell(Ended(run.step, reason, self.clock.seconds()))
+
+    def _leave(self, number: int) -> None:
+        """Save what was learnt, and end the command as a signal asked for."""
+        if self.run.step != self.saved_step:
+            self.save()
+        if self.checkpoints:
+            self.checkpoints.wait()
+        self.run.tell(Ended(self.run.step, "interrupted", self.clock.seconds()))
+        raise Interrupted(number, f"interrupted at step {self.run.step}, which is saved")
 
     def _require_validation(self) -> None:
         """Raise UsageError where a setting waits for scores on a validation split and there is none."""
@@ -258,32 +293,6 @@ def scoring(parts: Any, run: Run, purpose: str) -> Iterator[None]:
         stack.enter_context(run.aside(purpose))
         stack.enter_context(torch.no_grad())
         yield
-
-
-def load_state(parts: Any, state: dict[str, Any], *, where: Path) -> None:
-    """Put a checkpoint's state into freshly built parts; InputError if it is that of other parts."""
-    for name in state_of(parts):
-        _load(named_parts(parts)[name], state, name, where)
-
-
-def load_weights(parts: Any, state: dict[str, Any], *, where: Path) -> None:
-    """Put only a checkpoint's weights and their averages into parts; InputError as for ``load_state``."""
-    for name, part in named_parts(parts).items():
-        if isinstance(part, torch.nn.Module | Optim):
-            _load(part, state, name, where)
-
-
-def _load(part: Any, state: dict[str, Any], name: str, where: Path) -> None:
-    try:
-        part.load_state_dict(state[name])
-    except (KeyError, RuntimeError, ValueError) as error:
-        raise InputError(
-            "GR-RUN-014",
-            where=f"{where}, {name}",
-            wanted="the state of what config.json and plan.json describe",
-            got=" ".join(str(error).split())[:200],
-            remedy="Undo what was changed in these files, or train again from the recipe.",
-        ) from error
 
 
 def _rates(parts: Any) -> dict[str, float]:

@@ -227,6 +227,24 @@ class Optim:
             "scaler": self.scaler.state_dict() if self.scaler is not None else None,
         }
 
+    def like(self) -> dict[str, Any]:
+        """The names, types and shapes that a state of it has; None where ``load_state_dict`` looks itself."""
+        plateau = {"factor": 1.0, "best": None, "waited": 0}
+        known = {"algorithm": "", "moments": None, "average": self.average, "updates": 0}
+        return known | {"plateau": plateau, "scaler": None}
+
+    def _refuse_moments(self, moments: dict[str, Any], parameter: Tensor, name: str) -> None:
+        """Raise ValueError for moments that the algorithm would not have made of a parameter."""
+        if moments.keys() != _moments_of(self.config):
+            raise ValueError(f"moments of {name} are {', '.join(moments)}")
+        for kind, value in moments.items():
+            is_alone = kind == "step"
+            if value is not None and (
+                value.dtype != (torch.float32 if is_alone else parameter.dtype)
+                or value.shape != (() if is_alone else parameter.shape)
+            ):
+                raise ValueError(f"{kind} of {name} is {value.dtype} of shape {tuple(value.shape)}")
+
     @torch.no_grad()
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take back what ``state_dict`` gave, in the memory layout that each parameter has now.
@@ -235,6 +253,8 @@ class Optim:
         """
         if state["algorithm"] != self.config.algorithm:
             raise ValueError(f"moments of {state['algorithm']}, not of {self.config.algorithm}")
+        for name, moments in state["moments"].items():
+            self._refuse_moments(moments, self.named[name], name)
         self.torch.state.clear()
         for name, moments in state["moments"].items():
             parameter = self.named[name]
@@ -313,6 +333,19 @@ def _torch_optimizer(groups: list[dict[str, Any]], config: OptimConfig) -> torch
             momentum = config.momentum if config.algorithm != "sgd" else 0.0
             nesterov = config.algorithm == "nesterov"
             return torch.optim.SGD(groups, lr=0.0, momentum=momentum, nesterov=nesterov, fused=True)
+
+
+def _moments_of(config: OptimConfig) -> set[str]:
+    """What the algorithm keeps of each parameter."""
+    match config.algorithm:
+        case "adam" | "adamw":
+            return {"step", "exp_avg", "exp_avg_sq"}
+        case "rmsprop":
+            return {"step", "square_avg"} | ({"momentum_buffer"} if config.momentum else set())
+        case "momentum" | "nesterov":
+            return {"momentum_buffer"}
+        case "sgd":
+            return set()
 
 
 def _laid_out_as(parameter: Tensor, value: Any) -> Any:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from gradus.core.errors import InputError
-from gradus.core.files import read_object, write_json
+from gradus.core.files import json_bytes, read_object, read_regular, sha256, write_bytes
 
 T = TypeVar("T")
 
@@ -14,8 +14,10 @@ T = TypeVar("T")
 class Plan:
     """Decisions by name. One that is made is kept: a run that is opened again needs no data to rebuild."""
 
-    def __init__(self, decisions: dict[str, dict[str, Any]] | None = None) -> None:
+    def __init__(self, decisions: dict[str, dict[str, Any]] | None = None, *, sha256_read: str = "") -> None:
         self.decisions = decisions or {}
+        self._sha256_read = sha256_read
+        self._seal: dict[str, Any] = {}
 
     def decide(self, name: str, value: T | Callable[[], T], reason: str) -> T:
         """The decision called ``name``: the one on record, or ``value`` (called if it can be).
@@ -30,12 +32,34 @@ class Plan:
 
     def write(self, path: Path) -> None:
         """Write the plan as JSON."""
-        write_json(path, self.decisions)
+        content = json_bytes(self.decisions)
+        write_bytes(path, content)
+        hashes = {name: sha256(json_bytes(made["value"])) for name, made in self.decisions.items()}
+        self._seal = {"sha256": sha256(content), "decisions": hashes}
+
+    def seal(self) -> dict[str, Any]:
+        """Hashes of the plan as it was last written, and of each decision in it: what a checkpoint keeps."""
+        return self._seal
+
+    def changed_since(self, seal: Any) -> str | None:
+        """A decision that is another than when ``seal`` was taken, or gone; None where all hold.
+
+        The file is compared first, which costs next to nothing; a later gradus may have decided more.
+        """
+        if not seal or seal["sha256"] == self._sha256_read:
+            return None
+        for name, wanted in seal["decisions"].items():
+            if name not in self.decisions or sha256(json_bytes(self.decisions[name]["value"])) != wanted:
+                return str(name)
+        return None
 
     @classmethod
     def read(cls, path: Path) -> "Plan":
         """The plan in a file, or an empty one where there is no file yet; InputError where it is no plan."""
-        decisions = read_object(path) if path.exists() else {}
+        decisions, digest = {}, ""
+        if path.exists():
+            decisions = read_object(path)
+            digest = sha256(read_regular(path))
         for name, made in decisions.items():
             if not isinstance(made, dict) or not {"value", "reason"} <= made.keys():
                 raise InputError(
@@ -45,4 +69,4 @@ class Plan:
                     got=repr(made)[:80],
                     remedy="Restore the file from a backup, or train again from the recipe.",
                 )
-        return cls(decisions)
+        return cls(decisions, sha256_read=digest)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from gradus.core.errors import InputError
 from gradus.core.facts import Backpropagated, Found, Halt, Listeners, Updated
 from gradus.core.randomness import generator, seed_from
-from gradus.data.manifest import Keys, Manifest
+from gradus.data.manifest import MANIFEST, Keys, Manifest
 from gradus.engine.devices import World
 from gradus.engine.loss import Loss
 from gradus.engine.optim import Optim
@@ -35,8 +35,7 @@ class Run:
     and ``decide(name, value, reason)``. Autocast, micro-batches, several devices and running out of memory
     live in ``update`` and nowhere else. ``folder`` is None for a scratch run that writes nothing.
 
-    ``manifest`` is the file of a run that is opened again; with ``own_data`` False other data are read in the
-    place of those that it was begun with.
+    With ``own_data`` False other data are read in the place of those that the run was begun with.
     """
 
     def __init__(
@@ -47,12 +46,12 @@ class Run:
         plan: Plan | None = None,
         folder: Path | None = None,
         world: World | None = None,
-        manifest: Path | None = None,
         own_data: bool = True,
     ) -> None:
         self.train, self.device, self.folder = train, device, folder
-        self.own_data, self._manifest_file = own_data, manifest
+        self.own_data = own_data
         self.plan = plan or Plan()
+        self._remembers = "items" in self.plan.decisions
         self.world = world or World()
         self.listeners = Listeners()
         self.halt: Halt | None = None
@@ -88,9 +87,19 @@ class Run:
 
     @cached_property
     def manifest(self) -> Manifest | None:
-        """The items of a run that is opened again, read when a split is first asked for; None for a new one."""
-        there = self._manifest_file is not None and self._manifest_file.exists()
-        return Manifest.read(self._manifest_file) if there and self._manifest_file else None
+        """The items of a run that is opened again, read when they are first asked for; None for a new one."""
+        if not self._remembers or self.folder is None:
+            return None
+        return Manifest.read(
+            self.folder / MANIFEST, sha256_wanted=self.plan.decisions["items"]["value"]["sha256"]
+        )
+
+    def keep(self, items: Manifest) -> None:
+        """Let a new run remember which items each of its splits has."""
+        assert self.folder is not None, "a scratch run remembers nothing"
+        digest = items.write(self.folder / MANIFEST)
+        counts = {split: len(keys) for split, keys in items.splits.items()}
+        self.decide("items", {**counts, "sha256": digest}, f"as read before the first step; see {MANIFEST}")
 
     def arrange(self, now: Keys) -> dict[str, np.ndarray] | None:
         """Where the items of each split of the run are among all items that its data hold now.

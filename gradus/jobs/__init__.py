@@ -40,20 +40,39 @@ def find(reference: str) -> Job:
     )
 
 
-def job_of(run: Path) -> Job:
-    """The job that a run was begun with; InputError where the run, or its job, is not there any more."""
+def job_of(run: Path, named: str | None = None) -> Job:
+    """The job of a run: one of ours, or the one that the user has ``named``.
+
+    What the run says is only compared: to open one that somebody else made runs no code of theirs. InputError
+    where there is no run, or where it is of a job of the user's own and none or another one is named.
+    """
     content = header(run)
     reference = content["job"]
-    try:
-        return scored_for(find(str(reference)), content["recipe"])
-    except UsageError as error:
-        raise InputError(
-            "GR-RUN-015",
-            where=f"{run / 'config.json'}, job",
-            wanted=error.wanted,
-            got=f"{reference!r}: {error.got}",
-            remedy="Put the job back to where it was, or correct its path in config.json.",
-        ) from error
+    if named is None and reference not in TABLE:
+        raise _refused(
+            run, "--job with the job that it was trained with, for it is none of gradus", reference
+        )
+    job = find(reference if named is None else named)
+    if named is not None and _last(named) != _last(reference):
+        raise _refused(run, f"a run of {_last(named)}", reference)
+    return scored_for(job, content["recipe"])
+
+
+def _last(reference: str) -> str:
+    """The name that a job goes by: that of its folder, or the last part of its module's."""
+    return (Path(reference).resolve().name if Path(reference).is_dir() else Path(reference).name).split(".")[
+        -1
+    ]
+
+
+def _refused(run: Path, wanted: str, reference: str) -> InputError:
+    return InputError(
+        "GR-RUN-015",
+        where=f"{run / 'config.json'}, job",
+        wanted=wanted,
+        got=repr(reference)[:200],
+        remedy="Give --job PATH: the folder, or the module, of the job.",
+    )
 
 
 def resolve(target: str, *, default: str | None = None) -> tuple[str, Job, str]:

@@ -182,8 +182,10 @@ ENGINE: dict[str, Page] = {
     ),
     "GR-RUN-006": Page(
         "Damaged checkpoint passed over",
-        "A checkpoint is truncated, changed or incomplete; the run went on from the one before.",
-        "Nothing, if the run may repeat those steps. If it happens again, look at the disk.",
+        "A checkpoint is truncated, changed, incomplete or missing; another one, mostly that before it, was "
+        "used in its place. With `--strict` that is an error.",
+        "Nothing, if the run may repeat those steps, or older weights will do. If it happens again, look at "
+        "the disk.",
     ),
     "GR-RUN-007": Page(
         "No whole checkpoint",
@@ -198,7 +200,7 @@ ENGINE: dict[str, Page] = {
     ),
     "GR-RUN-009": Page(
         "Folder holds a run",
-        "`--out` names a folder with a run or with checkpoints in it, which would be overwritten.",
+        "`--out` names a folder with a run in it, or one that another process is just making.",
         "Resume that run, or give another `--out`.",
     ),
     "GR-RUN-010": Page(
@@ -228,10 +230,10 @@ ENGINE: dict[str, Page] = {
         "Undo the change, or train again from the recipe.",
     ),
     "GR-RUN-015": Page(
-        "Job of a run is gone",
-        "A run needs the job that it was begun with: a folder of yours that was moved or renamed, or a "
-        "module that is not installed here.",
-        "Put it back to where it was, or correct its path in config.json.",
+        "Job of a run is not named",
+        "A run of a job of your own is opened with that job, which the command names: what a run folder "
+        "says is compared, and never imported, for then opening a run of somebody else would run its code.",
+        "Give `--job PATH` with the job that the run was trained with.",
     ),
     "GR-RUN-016": Page(
         "Stream ended",
@@ -243,6 +245,12 @@ ENGINE: dict[str, Page] = {
         "The rate rises from the first step to the last, so the schedule after the warm-up never begins.",
         "Give a shorter `--train.warmup`, or more `--train.steps`.",
     ),
+    "GR-RUN-018": Page(
+        "Folder with other files",
+        "`--out` names a folder that gradus did not make and that is not empty. A run in it would be mixed "
+        "up with what is there.",
+        "Give another `--out`, such as a new folder inside it.",
+    ),
     "GR-RUN-019": Page(
         "Data have changed",
         "The data that a run reads are not those that it was begun with. Its splits stay as they were: items "
@@ -250,5 +258,17 @@ ENGINE: dict[str, Page] = {
         "removed or changed, training cannot go on to the same result, and is refused; so is a score on rows "
         "that follow each other.",
         "Restore the data, or train anew on those of now.",
+    ),
+    "GR-RUN-020": Page(
+        "Settings were edited",
+        "The config.json or plan.json of a run says otherwise than when its weights were saved: another "
+        "seed, batch, precision or decision. To go on so would be neither of the two runs.",
+        "Undo the change, or train anew with the other setting.",
+    ),
+    "GR-RUN-021": Page(
+        "Threads of the run",
+        "A sum has other last bits with another number of threads, so a run goes on with the number that it "
+        "began with, which `plan.json` keeps, whatever OMP_NUM_THREADS says now.",
+        "Nothing. To train with another number of threads, train anew.",
     ),
 }

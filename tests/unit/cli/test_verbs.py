@@ -7,6 +7,8 @@ import pytest
 from gradus.cli.main import main
 from gradus.core.findings import PAGES
 
+MINE = ("--job", "./spirals_of_mine")
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
@@ -40,25 +42,25 @@ def test_train_leaves_a_whole_run_folder(trained):
 
 def test_resume_of_a_finished_run_says_so_and_changes_nothing(trained, here, capsys):
     before = {p: p.stat().st_mtime_ns for p in trained.rglob("*") if p.is_file()}
-    assert main(["resume", "run"]) == 0
+    assert main(["resume", "run", *MINE]) == 0
     assert "complete" in capsys.readouterr().out
     assert before == {p: p.stat().st_mtime_ns for p in trained.rglob("*") if p.is_file()}
 
 
 def test_evaluate_gives_the_numbers_of_the_run(trained, here, capsys):
-    assert main(["evaluate", "run", "--json"]) == 0
+    assert main(["evaluate", "run", *MINE, "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["metrics"] == json.loads((trained / "metrics.json").read_text())["metrics"]
 
 
 def test_report_is_written_again(trained, here):
     (trained / "report.html").unlink()
-    assert main(["report", "run"]) == 0
+    assert main(["report", "run", *MINE]) == 0
     assert "spirals_of_mine" in (trained / "report.html").read_text()
 
 
 def test_resume_extends(trained, here):
-    assert main(["resume", "run", "--train.steps", "90"]) == 0
+    assert main(["resume", "run", *MINE, "--train.steps", "90"]) == 0
     assert json.loads((trained / "metrics.json").read_text())["steps"] == 90
 
 
@@ -80,10 +82,10 @@ def test_help_of_a_job_shows_its_settings(trained, here, capsys):
         (["new", "job", "spirals_of_mine"], 2, "GR-CLI-009"),
         (["train", "./spirals_of_mine", "--out", "run"], 2, "GR-RUN-009"),
         (["resume", "nowhere"], 1, "GR-RUN-010"),
-        (["resume", "run", "--train.steps", "3"], 2, "GR-RUN-013"),
-        (["resume", "run", "--train.rate", "3"], 2, "GR-CLI-002"),
-        (["predict", "run", "nowhere.png"], 1, "GR-DATA-050"),
-        (["evaluate", "run", "--data", "x"], 2, "GR-CLI-006"),
+        (["resume", "run", *MINE, "--train.steps", "3"], 2, "GR-RUN-013"),
+        (["resume", "run", *MINE, "--train.rate", "3"], 2, "GR-CLI-002"),
+        (["predict", "run", *MINE, "nowhere.png"], 1, "GR-DATA-050"),
+        (["evaluate", "run", *MINE, "--data", "x"], 2, "GR-CLI-006"),
     ],
 )
 def test_errors_name_a_code_and_leave_nothing_behind(trained, here, capsys, given, status, code):

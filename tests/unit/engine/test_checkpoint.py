@@ -178,7 +178,7 @@ def test_a_state_that_json_would_change_is_refused(tmp_path: Path) -> None:
 def test_the_newest_two_and_the_best_are_kept(tmp_path: Path) -> None:
     checkpoints = saved(tmp_path, 5, 10, 15, 20, 25, best=10)
     assert checkpoints.steps() == [25, 20, 10]
-    assert checkpoints.best_step() == 10
+    assert checkpoints.named("best") == 10
     assert checkpoints.load()["model"]["step"] == 25
     assert checkpoints.load("best")["model"]["step"] == 10
     assert (tmp_path / "last").read_text() == "step-25\n"

@@ -14,9 +14,9 @@ from gradus.core.configs import to_json
 from gradus.core.errors import InputError, UsageError
 from gradus.core.facts import Evaluated, Halt, Listeners, Measured, Saved
 from gradus.core.files import read_json, write_json
-from gradus.engine import folder
+from gradus.engine import claim, folder
+from gradus.engine.claim import held
 from gradus.engine.contract import differing, tensors_in
-from gradus.engine.devices import World
 from gradus.engine.job import Job, state_of, supervised
 from gradus.engine.journal import read_journal
 from gradus.engine.loop import measure
@@ -75,7 +75,7 @@ def scores(out: Path, **options: Any) -> dict[str, float]:
 
 def test_a_run_folder_is_what_the_design_says(tmp_path: Path) -> None:
     out = begun(tmp_path / "runs" / "one")
-    assert sorted(p.name for p in out.iterdir()) == ["checkpoints", "config.json", "env.json"]
+    assert sorted(p.name for p in out.iterdir()) == [".lock", "checkpoints", "config.json", "env.json"]
     result = folder.execute(forecaster.JOB, out)
     names = {"checkpoints", "config.json", "env.json", "journal.jsonl", "metrics.json", "plan.json"}
     assert {p.name for p in out.iterdir() if not p.name.startswith(".")} == names
@@ -330,9 +330,9 @@ def test_a_new_run_that_fails_is_taken_away_unless_it_has_taken_a_step(
     config = config_with(log_every=1)
     with (
         pytest.raises(ZeroDivisionError),
-        folder.new_run(out, reference="toy_forecaster", recipe="smoke", config=config),
+        folder.new_run(out, reference="toy_forecaster", recipe="smoke", config=config) as ours,
     ):
-        folder.execute(replace(forecaster.JOB, step=step), out)
+        folder.execute(replace(forecaster.JOB, step=step), out, claim=ours)
     assert out.exists() == (steps_taken > 0)
     assert (tmp_path / "runs").exists() == (steps_taken > 0)
 
@@ -348,21 +348,15 @@ def test_a_new_run_that_is_interrupted_stays(tmp_path: Path) -> None:
     assert folder.execute(forecaster.JOB, out)["steps"] == 12
 
 
-def test_checkpoints_without_a_config_are_not_taken_for_new(tmp_path: Path) -> None:
-    """A run that began beside them would go on from their weights."""
-    (tmp_path / "run" / "checkpoints" / "step-4").mkdir(parents=True)
-    with pytest.raises(UsageError, match="GR-RUN-009"):
-        begun(tmp_path / "run")
-
-
 def test_a_new_run_that_another_process_trains_is_not_taken_away(tmp_path: Path) -> None:
     out = tmp_path / "run"
     with ExitStack() as other:
         with (
             suppress(ZeroDivisionError),
-            folder.new_run(out, reference="toy_forecaster", recipe="smoke", config=config_with()),
+            folder.new_run(out, reference="toy_forecaster", recipe="smoke", config=config_with()) as ours,
         ):
-            other.enter_context(folder._alone(out, World()))
+            ours.release()
+            other.enter_context(held(out))
             raise ZeroDivisionError
         assert (out / "config.json").exists()
 
@@ -384,8 +378,9 @@ def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
     head["config"]["width"] = 5
     write_json(out / "config.json", head)
     for use in (folder.execute, folder.open_run):
-        with pytest.raises(InputError, match="GR-RUN-014"):
+        with pytest.raises(InputError, match="GR-RUN-020") as caught:
             use(forecaster.JOB, out)
+        assert (caught.value.where, caught.value.got) == (f"{out}, width", "5")
 
 
 def test_what_is_no_run_is_said_to_be_none(tmp_path: Path) -> None:
@@ -405,8 +400,8 @@ def test_a_run_that_another_process_trains_is_left_alone(
 ) -> None:
     out = begun(tmp_path / "run")
     clock = iter(range(100))
-    monkeypatch.setattr(folder.time, "monotonic", lambda: 3.0 * next(clock))
-    with folder._alone(out, World()):
+    monkeypatch.setattr(claim.time, "monotonic", lambda: 3.0 * next(clock))
+    with held(out):
         with pytest.raises(InputError, match="GR-RUN-012"):
             folder.execute(forecaster.JOB, out)
         assert not (out / "plan.json").exists()

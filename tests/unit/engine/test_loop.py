@@ -58,7 +58,9 @@ def new_training(job: Job, config: Any, folder: Path | None = None) -> tuple[Tra
     told: list[Any] = []
     for kind in KINDS:
         run.listeners.add(kind, told.append)
-    return Training(job, config, run, checkpoints=Checkpoints(folder) if folder else None), told
+    checkpoints = Checkpoints(folder) if folder else None
+    state = checkpoints.load() if checkpoints else None
+    return Training(job, config, run, checkpoints=checkpoints, state=state), told
 
 
 def bits(training: Training) -> dict[str, Tensor]:
@@ -336,7 +338,7 @@ def test_stops_when_it_has_waited_enough_and_keeps_the_best(tmp_path: Path) -> N
     assert told[-1].reason == "mse has not improved for 2 evaluations"
     assert [fact.best for fact in told if isinstance(fact, Evaluated)] == [True, True, False, False]
     checkpoints = Checkpoints(tmp_path)
-    assert (checkpoints.best_step(), checkpoints.steps()) == (8, [16, 12, 8])
+    assert (checkpoints.named("best"), checkpoints.steps()) == (8, [16, 12, 8])
     metrics = training.finish()
     short, _ = new_training(scripted([3.0, 1.0]), config, tmp_path / "short")
     short.run.listeners.add(Saved, lambda fact: halt_at(fact, 8))

@@ -319,7 +319,7 @@ def test_a_run_after_auto_is_the_run_that_was_given_the_numbers(
     auto = config_with(batch="auto", rate="auto", precision="auto", schedule=Constant())
     probed, result = final(tmp_path / "auto", auto)
     plan = {name: made["value"] for name, made in read_json(tmp_path / "auto" / "plan.json").items()}
-    assert set(plan) == {"batch", "rate", "precision", "channels_last"}
+    assert set(plan) == {"batch", "rate", "precision", "channels_last", "threads"}
     given = replace(auto.train, batch=plan["batch"], rate=plan["rate"], precision=plan["precision"])
     by_hand, wanted = final(tmp_path / "given", replace(auto, train=given))
     assert differing(probed, by_hand) == []

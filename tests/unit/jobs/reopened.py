@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from gradus.data.manifest import Manifest
+from gradus.data.manifest import MANIFEST, Manifest
 from gradus.engine.job import Job
 from gradus.engine.plan import Plan
 from gradus.engine.run import Run
@@ -27,27 +27,28 @@ class Begun:
 
     job: Job
     opened: Opened
-    plan: Path
-    manifest: Path
+    folder: Path
 
     def again(self, config: Any = None, *, own_data: bool = True) -> Opened:
         """The run on the data of now; another ``config`` may name others."""
         return _built(
             self.job,
             config or self.opened.config,
-            plan=Plan.read(self.plan),
-            manifest=self.manifest,
+            folder=self.folder,
+            plan=Plan.read(self.folder / "plan.json"),
             own_data=own_data,
         )
 
     def splits(self, opened: Opened | None = None) -> dict[str, list[int]]:
         """The keys of each split, as the run was begun or as it is now."""
-        found = self.job.items(opened.config, opened.parts) if opened else Manifest.read(self.manifest)
+        found = (
+            self.job.items(opened.config, opened.parts) if opened else Manifest.read(self.folder / MANIFEST)
+        )
         return {split: part.keys.tolist() for split, part in found.splits.items()}
 
     def name(self, split: str, place: int = 0) -> str:
         """Where an item of a split was when the run was begun."""
-        return Manifest.read(self.manifest).splits[split].names[place]
+        return Manifest.read(self.folder / MANIFEST).splits[split].names[place]
 
     def said(self, opened: Opened) -> list[str]:
         """What a person is told of the data of now."""
@@ -58,11 +59,10 @@ class Begun:
 def begin(job: Job, config: Any, folder: Path) -> Begun:
     """Begin a run as training does before its first step."""
     folder.mkdir(parents=True, exist_ok=True)
-    opened = _built(job, config)
-    begun = Begun(job, opened, folder / "plan.json", folder / "manifest.safetensors")
-    opened.run.plan.write(begun.plan)
-    job.items(config, opened.parts).write(begun.manifest)
-    return begun
+    opened = _built(job, config, folder=folder)
+    opened.run.keep(job.items(config, opened.parts))
+    opened.run.plan.write(folder / "plan.json")
+    return Begun(job, opened, folder)
 
 
 def _built(job: Job, config: Any, **given: Any) -> Opened:
