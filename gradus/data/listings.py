@@ -10,9 +10,10 @@ from pathlib import PurePath
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Int64, UInt8
 
 from gradus.core.errors import GradusError, InputError
+from gradus.data.manifest import key_of
 from gradus.data.members import Members
 from gradus.data.picture_sets import Pictures, PictureSet, allocate, settle_classes
 from gradus.data.pictures import PictureForm, read_picture, resize
@@ -60,12 +61,12 @@ def read_listing(
     if not skip_bad:
         _refuse(listing.faults, total)
     settle_classes(_labels(items), where=members.where, classes=classes)  # before the long work
-    images, broken = _decode(members, [item.name for item in items], form)
+    images, files, broken = _decode(members, [item.name for item in items], form)
     if not skip_bad:
         _refuse(list(broken.values()), total)
     if broken:
         kept = [i for i in range(len(items)) if i not in broken]
-        items, images = [items[i] for i in kept], images[kept]
+        items, images, files = [items[i] for i in kept], images[kept], files[kept]
     settled, notes = settle_classes(_labels(items), where=members.where, classes=classes)
     number = {name: i for i, name in enumerate(settled)}
     splits, start = dict[str, Pictures](), 0
@@ -74,7 +75,8 @@ def read_listing(
         stop = start + len(mine)
         labels = torch.tensor([number[item.label] for item in mine])
         names = [item.name for item in mine]
-        splits[split] = Pictures(torch.from_numpy(images[start:stop]), labels, settled, names)
+        pictures = torch.from_numpy(images[start:stop])
+        splits[split] = Pictures(pictures, labels, settled, names, files[start:stop])
         start = stop
     skipped = tuple(str(fault) for fault in chain(listing.faults, broken.values()))
     return PictureSet(splits, listing.notes + notes, skipped)
@@ -102,17 +104,18 @@ def _refuse(faults: Sequence[GradusError], total: int) -> None:
 
 def _decode(
     members: Members, names: Sequence[str], form: PictureForm
-) -> tuple[UInt8[np.ndarray, "N C H W"], dict[int, GradusError]]:
-    """All pictures in one array, and what was wrong with those whose place in it holds nothing."""
+) -> tuple[UInt8[np.ndarray, "N C H W"], Int64[np.ndarray, "N"], dict[int, GradusError]]:
+    """All pictures in one array, the keys of their files, and what was wrong with the others."""
     read = partial(_read_one, members, form)
     height, width, first = (form.side, form.side, "") if form.side is not None else _first_size(read, names)
     images = allocate(len(names), form.channels, height, width, where=members.where)
+    files = np.zeros(len(names), dtype=np.int64)
 
     def fill(start: int) -> dict[int, GradusError]:
         broken = {}
         for i in range(start, min(start + RUN, len(names))):
             try:
-                picture = read(names[i])
+                picture, files[i] = read(names[i])
             except GradusError as error:
                 broken[i] = error
                 continue
@@ -123,25 +126,27 @@ def _decode(
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow lets other threads run while it decodes
         runs = pool.map(fill, range(0, len(names), RUN))
-        return images, {i: error for broken in runs for i, error in broken.items()}
+        return images, files, {i: error for broken in runs for i, error in broken.items()}
 
 
-def _read_one(members: Members, form: PictureForm, name: str) -> UInt8[np.ndarray, "H W C"]:
+def _read_one(members: Members, form: PictureForm, name: str) -> tuple[UInt8[np.ndarray, "H W C"], int]:
+    """A picture in its form, and a key of its file."""
+    content = members.read(name)
     picture = read_picture(
-        members.read(name),
+        content,
         name=str(PurePath(members.where, name)),
         channels=form.channels,
         background_rgb255=form.background_rgb255,
         max_megapixels=form.max_megapixels,
     )
-    return picture if form.side is None else resize(picture, form.side, fit=form.fit)
+    return picture if form.side is None else resize(picture, form.side, fit=form.fit), key_of(content)
 
 
-def _first_size(read: Callable[[str], np.ndarray], names: Sequence[str]) -> tuple[int, int, str]:
+def _first_size(read: Callable[[str], tuple[np.ndarray, int]], names: Sequence[str]) -> tuple[int, int, str]:
     """Height and width of the first picture that can be read, and its name."""
     for name in names:
         try:
-            height, width, _ = read(name).shape
+            height, width, _ = read(name)[0].shape
         except GradusError:
             continue  # it is met again, and reported, with the others
         return height, width, name

@@ -3,11 +3,13 @@
 It is written before the first step. When the data are read again they are put back into these splits, item by
 item: what came since belongs to no split, so nothing that was trained on is ever scored as test.
 
-File: ``<split>.keys`` (int64, an item each, in order) and ``<split>.names`` (their places as UTF-8, a line
-each, left out where there are very many). Letters: N items, M items of now.
+File: ``<split>.keys`` (int64, an item each, in order) and ``<split>.names`` (their places as UTF-8: a line of
+what all begin with, then a line of the rest of each; left out where there are very many).
+Letters: N items, M items of now.
 """
 
 import hashlib
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,12 +47,19 @@ class Keys:
         assert len(made.keys) == len(names)
         return made
 
+    def at(self, places: Int64[np.ndarray, "M"]) -> "Keys":
+        """Those at these places, in this order."""
+        return Keys(self.keys[places], [self.names[place] for place in places.tolist()])
+
     @classmethod
     def together(cls, parts: Iterable["Keys"]) -> "Keys":
         """Those of all parts, one part after the other."""
         parts = list(parts)
         keys = np.concatenate([part.keys for part in parts]) if parts else np.empty(0, dtype=np.int64)
         return cls(keys, [name for part in parts for name in part.names])
+
+
+NOTHING = Keys(np.empty(0, dtype=np.int64), [])
 
 
 def key_of(*content: bytes | str) -> int:
@@ -61,6 +70,12 @@ def key_of(*content: bytes | str) -> int:
         digest.update(len(encoded).to_bytes(8, "little"))
         digest.update(encoded)
     return int.from_bytes(digest.digest(), "little", signed=True)
+
+
+def content_keys(contents: Iterable[bytes | np.ndarray]) -> Int64[np.ndarray, "N"]:
+    """Keys of contents alone, for many items: those of their labels are mixed in with ``^``."""
+    digests = b"".join(hashlib.blake2b(content, digest_size=8).digest() for content in contents)
+    return np.frombuffer(digests, "<i8").astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +136,7 @@ class Manifest:
         """The manifest of a run that begins; ``read`` is all that was read, also what is in no split."""
         made = cls({split: splits[split] for split in ORDER if split in splits})
         if read is not None:
-            spare = made.arrange(read).spare
-            made.splits[LEFT_OUT] = Keys(read.keys[spare], [read.names[place] for place in spare.tolist()])
+            made.splits[LEFT_OUT] = read.at(made.arrange(read).spare)
             made.found = None
         return made
 
@@ -160,7 +174,9 @@ class Manifest:
         for split, part in self.splits.items():
             tensors[f"{split}.keys"] = torch.from_numpy(part.keys)
             if len(part) <= MOST_NAMES:
-                lines = "\n".join(name.replace("\n", " ") for name in part.names)
+                names = [name.replace("\n", " ") for name in part.names]
+                shared = os.path.commonprefix(names)  # noqa: RUF071 - said once: names are "FILE, line 7"
+                lines = "\n".join([shared, *(name[len(shared) :] for name in names)])
                 encoded = lines.encode("utf-8", "surrogatepass")
                 tensors[f"{split}.names"] = torch.frombuffer(bytearray(encoded or b"\n"), dtype=torch.uint8)
         content = save(tensors)
@@ -185,7 +201,8 @@ class Manifest:
                 names = [""] * len(keys)
                 if f"{split}.names" in tensors and len(keys):
                     text = tensors[f"{split}.names"].numpy().tobytes().decode("utf-8", "surrogatepass")
-                    names = text.split("\n")
+                    shared, *rest = text.split("\n")
+                    names = [shared + name for name in rest]
                 if len(names) != len(keys):
                     raise ValueError(f"{len(keys)} keys and {len(names)} names of the split {split}")
                 splits[split] = Keys(keys.numpy(), names)
@@ -200,6 +217,17 @@ class Manifest:
                 remedy="Restore the file from a backup, or train again from the recipe.",
             ) from error
         return cls(splits)
+
+
+def data_changed(manifest: Manifest, folder: Path | None, *, wanted: str) -> InputError:
+    """The error for a run whose items are not all there any more, and which can do nothing without them."""
+    return InputError(
+        "GR-RUN-019",
+        where=f"the data of {folder or 'the run'}",
+        wanted=wanted,
+        got="; ".join(manifest.found.sentences() if manifest.found else []) or "another order",
+        remedy="Restore the data that it was begun with, or train anew.",
+    )
 
 
 def _match(kept: Int64[np.ndarray, "N"], now: Int64[np.ndarray, "M"]) -> Int64[np.ndarray, "N"]:

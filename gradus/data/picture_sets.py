@@ -4,7 +4,7 @@ Letters: N pictures, C channels, H height, W width.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from gradus.core.errors import InputError
+from gradus.data.manifest import Keys, content_keys, key_of
 from gradus.data.pictures import PictureForm, resize
 
 
@@ -27,14 +28,42 @@ class Pictures:
     """What each label is called."""
     names: list[str]
     """Where each picture comes from: its path inside the set, or its split and number."""
+    files: Int64[np.ndarray, "N"] | None = None
+    """A key of the content of each file, where every picture has one of its own."""
 
     def __post_init__(self) -> None:
         assert len(self.images) == len(self.labels) == len(self.names)
 
-    def select(self, index: Int64[Tensor, "M"]) -> "Pictures":
+    def select(self, places: Int64[Tensor, "M"] | list[int]) -> "Pictures":
         """The pictures at these places, in this order."""
+        index = torch.as_tensor(places, dtype=torch.int64)
         names = [self.names[i] for i in index.tolist()]
-        return Pictures(self.images[index], self.labels[index], self.classes, names)
+        files = None if self.files is None else self.files[index.numpy()]
+        return Pictures(self.images[index], self.labels[index], self.classes, names, files)
+
+    @classmethod
+    def together(cls, parts: Iterable["Pictures"]) -> "Pictures":
+        """The pictures of all parts, one part after the other; at least one."""
+        parts = list(parts)
+        files = [p.files for p in parts if p.files is not None]
+        return cls(
+            torch.cat([p.images for p in parts]),
+            torch.cat([p.labels for p in parts]),
+            parts[0].classes,
+            [name for p in parts for name in p.names],
+            np.concatenate(files) if len(files) == len(parts) else None,
+        )
+
+    def keyed(self) -> Keys:
+        """A key of each picture with its class: by its file where it has one of its own, else by its pixels.
+
+        Files are as they are on any machine; pixels are so too unless they were scaled.
+        """
+        content = self.files
+        if content is None:
+            content = content_keys(np.ascontiguousarray(self.images.numpy()).reshape(len(self.images), -1))
+        classes = np.array([key_of(name) for name in self.classes])
+        return Keys(content ^ classes[self.labels.numpy()], self.names)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,19 +10,22 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from jaxtyping import Int64
 from torch import Tensor
 
 from gradus.core.errors import GradusError, InputError
 from gradus.data import listings
 from gradus.data.characters import Case, tidy
+from gradus.data.manifest import NOTHING, Keys, content_keys, key_of
 from gradus.data.members import Members, open_members
 from gradus.data.ragged import Ragged
 from gradus.data.sound_layouts import Columns, Item, Listing, Span, list_sounds
 from gradus.data.sounds import Sound, at_rate, read_sound
 
 OVERSHOOT_SECONDS = 0.01  # the times of a span are often written to the hundredth
-Utterance = tuple[Item, Tensor, str]
-"""An item with its samples and its transcript."""
+Utterance = tuple[Item, Tensor, str, int]
+"""An item with its samples, its transcript, and a key of its file and span."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class Clips:
     names: list[str]
     speakers: list[str]
     """Empty names where the set does not say."""
+    files: Int64[np.ndarray, "N"] | None = None
+    """A key of the content of each file, and of the span in it, where they were read from files."""
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -45,18 +50,32 @@ class Clips:
             [self.texts[place] for place in places],
             [self.names[place] for place in places],
             [self.speakers[place] for place in places],
+            None if self.files is None else self.files[places],
         )
 
     @classmethod
     def together(cls, parts: Iterable["Clips"]) -> "Clips":
         """The clips of all parts, one part after the other; at least one."""
         parts = list(parts)
+        from_files = any(part.files is not None for part in parts)
         return cls(
             Ragged.of([part.sounds[place] for part in parts for place in range(len(part))]),
             [text for part in parts for text in part.texts],
             [name for part in parts for name in part.names],
             [speaker for part in parts for speaker in part.speakers],
+            np.concatenate([part.contents() for part in parts]) if from_files else None,
         )
+
+    def contents(self) -> Int64[np.ndarray, "N"]:
+        """A key of the content of each clip: of its file where it has one, else of its samples."""
+        if self.files is not None:
+            return self.files
+        return content_keys(self.sounds[place].numpy() for place in range(len(self)))
+
+    def keyed(self) -> Keys:
+        """A key of each clip with its transcript."""
+        said = np.array([key_of(text) for text in self.texts], dtype=np.int64)
+        return Keys(self.contents() ^ said, self.names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +86,8 @@ class SoundSet:
     notes: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
     layout: str = ""
+    left_out: Keys = NOTHING
+    """Keys of clips that were read and are in no split."""
 
 
 def read_sound_set(
@@ -126,10 +147,11 @@ def _read(members: Members, listing: Listing, *, rate_hz: int, case: Case, skip_
         _refuse(faults, total=len(listing.items) + len(listing.faults))
     splits = {
         split: Clips(
-            Ragged.of([sound for _, sound, _ in found[split]]),
-            [text for _, _, text in found[split]],
-            [item.name for item, _, _ in found[split]],
-            [item.speaker for item, _, _ in found[split]],
+            Ragged.of([sound for _, sound, _, _ in found[split]]),
+            [text for _, _, text, _ in found[split]],
+            [item.name for item, _, _, _ in found[split]],
+            [item.speaker for item, _, _, _ in found[split]],
+            np.array([key for _, _, _, key in found[split]]),
         )
         for split in listings.ORDER
         if split in found
@@ -145,7 +167,8 @@ def _fetch(
 ) -> tuple[list[Utterance | GradusError], list[str]]:
     """The utterances of one file, a fault in the place of each that is broken; what was done to the file."""
     name = f"{members.where}/{items[0].sound}"
-    sound = read_sound(members.read(items[0].sound), name=name)
+    content = members.read(items[0].sound)
+    sound, file = read_sound(content, name=name), str(key_of(content))
     changed = []
     if sound.samples.shape[1] > 1:
         changed.append(f"of {sound.samples.shape[1]} channels were mixed to one")
@@ -155,7 +178,8 @@ def _fetch(
     for item in items:
         try:
             text, part = _text(item, case), _part(sound, item.span)
-            results.append((item, at_rate(part, rate_hz), text))
+            times = f"{item.span.start_seconds:g} {item.span.end_seconds:g}" if item.span else ""
+            results.append((item, at_rate(part, rate_hz), text, key_of(file, times)))
         except GradusError as error:
             results.append(error)
     return results, changed

@@ -19,6 +19,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from gradus.core.errors import GradusError, InputError
+from gradus.data import manifest
 from gradus.data.lines import read_lines
 from gradus.data.listings import SPLITS
 from gradus.data.members import folder_names, is_left_behind
@@ -68,6 +69,23 @@ class Texts:
         chosen = list(places)
         return Texts(
             [self.texts[i] for i in chosen], [self.labels[i] for i in chosen], [self.names[i] for i in chosen]
+        )
+
+    @classmethod
+    def together(cls, parts: Iterable["Texts"]) -> "Texts":
+        """The texts of all parts, one part after the other."""
+        parts = list(parts)
+        return cls(
+            [text for part in parts for text in part.texts],
+            [labels for part in parts for labels in part.labels],
+            [name for part in parts for name in part.names],
+        )
+
+    def keyed(self) -> manifest.Keys:
+        """A key of each text with its labels."""
+        pairs = zip(self.texts, self.labels, strict=True)
+        return manifest.Keys.of(
+            (manifest.key_of(text, *sorted(labels)) for text, labels in pairs), self.names
         )
 
 
@@ -350,16 +368,18 @@ def key_of(text: str) -> str:
     return " ".join(text.lower().split())
 
 
-def drop_repeated(splits: dict[str, Texts]) -> tuple[dict[str, Texts], dict[str, int]]:
-    """The splits without the texts that a later one (train, validation, then test) has, and how many those
-    were. Case and spaces make no difference."""
+def drop_repeated(splits: dict[str, Texts]) -> tuple[dict[str, Texts], dict[str, Texts]]:
+    """The splits without the texts that a later one (train, validation, then test) has, and those texts.
+
+    Case and spaces make no difference.
+    """
     seen = set[str]()
-    kept, dropped = dict[str, Texts](), dict[str, int]()
+    kept, dropped = dict[str, Texts](), dict[str, Texts]()
     for split in ("test", "validation", "train"):
         if split not in splits:
             continue
         keys = [key_of(text) for text in splits[split].texts]
         kept[split] = splits[split].select(i for i, key in enumerate(keys) if key not in seen)
-        dropped[split] = len(keys) - len(kept[split])
+        dropped[split] = splits[split].select(i for i, key in enumerate(keys) if key in seen)
         seen.update(keys)
-    return {split: kept[split] for split in splits}, {s: n for s, n in dropped.items() if n}
+    return {split: kept[split] for split in splits}, {s: some for s, some in dropped.items() if len(some)}

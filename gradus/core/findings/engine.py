@@ -255,7 +255,8 @@ ENGINE: dict[str, Page] = {
         "Data have changed",
         "The data that a run reads are not those that it was begun with. Its splits stay as they were: items "
         "that came since are not used, so nothing that was trained on is scored as test. Where items were "
-        "removed or changed, training cannot go on to the same result, and is refused.",
+        "removed or changed, training cannot go on to the same result, and is refused; so is a score on rows "
+        "that follow each other.",
         "Restore the data, or train anew on those of now.",
     ),
     "GR-RUN-020": Page(

@@ -16,6 +16,7 @@ from gradus.core.errors import InputError, UsageError
 from gradus.core.randomness import generator
 from gradus.data.layouts import read_source
 from gradus.data.leaks import find_leaks
+from gradus.data.manifest import Manifest
 from gradus.data.picture_sets import Pictures, PictureSet, reform
 from gradus.data.pictures import Channels, Fit, PictureForm, channel_statistics, read_picture, resize
 from gradus.data.source_table import SOURCES
@@ -23,6 +24,8 @@ from gradus.data.sources import locate
 from gradus.data.splits import folds, hold_out, refuse_unknown_fold
 from gradus.data.synthetic import QUARTERS, four_quarters
 from gradus.engine.job import Split
+from gradus.engine.kept import Kept
+from gradus.engine.run import Run
 
 Source = Literal["folder", "digits", "mnist", "fashion_mnist", "cifar10", "cifar10_subset", "quarters"]
 
@@ -65,7 +68,7 @@ def load(config: DataConfig, classes: tuple[str, ...] | None = None) -> PictureS
     read = _read(config, classes)
     splits = dict(read.splits)
     if config.folds:
-        splits = _fold(_together(splits), config)
+        splits = _fold(Pictures.together(splits.values()), config)
     elif classes is None:
         _refuse_missing(splits, config)
     if "train" in splits and "test" not in splits and config.test > 0:
@@ -173,16 +176,6 @@ def _fold(pictures: Pictures, config: DataConfig) -> dict[str, Pictures]:
     return {"train": pictures.select(train), "test": pictures.select(test)}
 
 
-def _together(splits: dict[str, Pictures]) -> Pictures:
-    parts = list(splits.values())
-    return Pictures(
-        torch.cat([p.images for p in parts]),
-        torch.cat([p.labels for p in parts]),
-        parts[0].classes,
-        [name for p in parts for name in p.names],
-    )
-
-
 def survey(config: DataConfig) -> dict[str, Any]:
     """What a run must know of its data to be opened again, and what should be known before it is trained."""
     found = load(config)
@@ -205,26 +198,37 @@ def survey(config: DataConfig) -> dict[str, Any]:
 class PictureSplits:
     """The pictures of a run by split, on its device; they are read when a split is first asked for."""
 
-    def __init__(self, config: DataConfig, *, about: dict[str, Any], device: torch.device) -> None:
-        self.config, self.device = config, device
+    def __init__(self, config: DataConfig, *, about: dict[str, Any], run: Run) -> None:
+        self.device = run.device
         self.classes: list[str] = about["classes"]
         self.shape: tuple[int, int, int] = tuple(about["shape"])
+        classes = tuple(self.classes)
+
+        def whole(config: DataConfig) -> Pictures:
+            return Pictures.together(_read(config, classes).splits.values())
+
+        self._kept = Kept(
+            run,
+            divided=lambda: load(config, classes).splits,
+            undivided=lambda: whole(replace(config, skip_bad=True)),
+            everything=lambda: whole(config),
+        )
         self._placed: dict[str, dict[str, Tensor]] = {}
 
     def tensors(self, split: Split) -> dict[str, Tensor]:
         """``image`` as 8-bit values and ``label``; empty where there is no such split."""
         if split not in self._placed:
-            classes = tuple(self.classes)
-            if split == "all":
-                found = _together(_read(self.config, classes).splits)
-            else:
-                found = load(self.config, classes).splits.get(split)
+            found: Pictures | None = self._kept.of(split)
             self._placed[split] = (
                 {"image": found.images.to(self.device), "label": found.labels.to(self.device)}
                 if found
                 else {}
             )
         return self._placed[split]
+
+    def manifest(self) -> Manifest:
+        """The keys of all pictures, by split."""
+        return self._kept.manifest()
 
 
 def as_float(image: Tensor) -> Float[Tensor, "B C H W"]:

@@ -85,7 +85,7 @@ class Parts:
 def build(config: Config, run: Run) -> Parts:
     """Read nothing that the plan knows: a run that is opened to predict needs no data."""
     about = run.decide("data", lambda: survey(config.data), "measured on the training split")
-    pictures = PictureSplits(config.data, about=about, device=run.device)
+    pictures = PictureSplits(config.data, about=about, run=run)
     nets = [_make(config, about) for _ in range(config.members)]
     optim_config = config.train.optim
     if config.model.start_from:
@@ -258,5 +258,6 @@ JOB = Job(
     baseline=baseline,
     deploy=deploy,
     panels=show,
+    items=lambda config, parts: parts.pictures.manifest(),
     examine=examine,
 )

@@ -17,6 +17,7 @@ from torch import Tensor
 from gradus.core.configs import Count
 from gradus.core.errors import InputError
 from gradus.data.lines import decoded, pieces, read_lines
+from gradus.data.manifest import Keys, key_of
 from gradus.data.sources import locate
 from gradus.data.tokenise import split_words
 
@@ -47,6 +48,22 @@ class Corpus:
     word: Int64[Tensor, "N"]
     sentence: Int64[Tensor, "N"]
     """Which sentence each place is in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sentences:
+    """The sentences of a corpus as items: all of them are trained on."""
+
+    words: list[list[str]]
+
+    def keyed(self) -> Keys:
+        """A key of each."""
+        names = [f"sentence {place}" for place in range(1, len(self.words) + 1)]
+        return Keys.of((key_of(" ".join(words)) for words in self.words), names)
+
+    def select(self, places: list[int]) -> "Sentences":
+        """Those at these places, in this order."""
+        return Sentences([self.words[place] for place in places])
 
 
 @lru_cache(maxsize=1)  # probes build a job several times

@@ -13,11 +13,13 @@ from torch import Tensor
 from gradus.core.configs import Count, Fraction, Whole
 from gradus.core.errors import InputError, UsageError
 from gradus.data.clean import CleanConfig, clean
+from gradus.data.manifest import Manifest
 from gradus.data.sources import locate
 from gradus.data.splits import folds, hold_out, refuse_unknown_fold
 from gradus.data.texts import (
     Fields,
     Items,
+    Text,
     Texts,
     TextSet,
     drop_repeated,
@@ -31,6 +33,8 @@ from gradus.data.tokenise import Cut
 from gradus.data.translate import Translations, with_translations
 from gradus.data.vocabulary import UNKNOWN
 from gradus.engine.job import Split
+from gradus.engine.kept import Kept
+from gradus.engine.run import Run
 from gradus.jobs.sentiment.reader import Columns, Reader
 from gradus.jobs.sentiment.sentences import sentences
 
@@ -76,10 +80,10 @@ class DataConfig:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The texts in their final splits, and how many were dropped from each for being in a later one."""
+    """The texts in their final splits, and those that were dropped from each for being in a later one."""
 
     texts: TextSet
-    dropped: dict[str, int]
+    dropped: dict[str, Texts]
 
 
 @lru_cache(maxsize=2)  # probes build a job several times; a set is read once
@@ -92,14 +96,14 @@ def load(config: DataConfig, classes: tuple[str, ...] | None = None) -> Loaded:
     read = _read(config, classes)
     splits = dict(read.splits)
     if config.folds:
-        splits = _fold(together(splits), config, read.classes)
+        splits = _fold(Texts.together(splits.values()), config, read.classes)
     if "train" in splits and "test" not in splits and config.test > 0:
         splits |= _divide(splits["train"], "test", config, read.classes)
     if "train" in splits and "validation" not in splits and config.validation > 0:
         splits |= _divide(splits["train"], "validation", config, read.classes)
     if classes is None:
         _refuse_missing(splits, config)
-    dropped = dict[str, int]()
+    dropped = dict[str, Texts]()
     if config.repeated == "drop":
         splits, dropped = drop_repeated(splits)
         if "train" in splits and not len(splits["train"]):
@@ -125,12 +129,18 @@ def _refuse_missing(splits: dict[str, Texts], config: DataConfig) -> None:
         )
 
 
-def _read(config: DataConfig, classes: tuple[str, ...] | None) -> TextSet:
-    """The texts as their source splits them; classes of known sets get their names."""
+def _read(config: DataConfig, classes: tuple[str, ...] | None, *, known_only: bool = False) -> TextSet:
+    """The texts as their source splits them; classes of known sets get their names.
+
+    ``known_only`` passes over texts that cannot be used, and those of classes that are not known.
+    """
     where = config.path or config.source
     known = {"sst2": SST2, "sst5": SST5}.get(config.source)
     numbers = tuple(str(place) for place in range(len(known))) if known else classes
-    found = gather(items_of(config), where=where, skip_bad=config.skip_bad, classes=numbers)
+    items = items_of(config)
+    if known_only:
+        items = (i for i in items if isinstance(i, Text) and set(i.labels) <= set(numbers or i.labels))
+    found = gather(items, where=where, skip_bad=config.skip_bad, classes=numbers)
     if known is None:
         return found
     named = {
@@ -203,16 +213,6 @@ def _fold(texts: Texts, config: DataConfig, classes: tuple[str, ...]) -> dict[st
     return {"train": texts.select(train.tolist()), "test": texts.select(test.tolist())}
 
 
-def together(splits: dict[str, Texts]) -> Texts:
-    """All texts of all splits."""
-    parts = list(splits.values())
-    return Texts(
-        [text for part in parts for text in part.texts],
-        [labels for part in parts for labels in part.labels],
-        [name for part in parts for name in part.names],
-    )
-
-
 def survey(config: DataConfig, cleaning: CleanConfig) -> dict[str, Any]:
     """What a run must know of its texts to be opened again, and what should be known before it is trained."""
     found = load(config)
@@ -226,7 +226,7 @@ def survey(config: DataConfig, cleaning: CleanConfig) -> dict[str, Any]:
         "classes": list(classes),
         "counts": list(counts.values()),
         "texts": {split: len(part) for split, part in splits.items()},
-        "dropped_as_in_a_later_split": found.dropped,
+        "dropped_as_in_a_later_split": {split: len(part) for split, part in found.dropped.items()},
         "skipped": list(found.texts.skipped),
         "empty_after_cleaning": {split: count for split, count in empty.items() if count},
         "median_letters": median(len(text) for text in splits["train"].texts),
@@ -242,22 +242,31 @@ class TextSplits:
         *,
         classes: list[str],
         reader: Reader,
-        device: torch.device,
+        run: Run,
         translations: Translations = (),
     ) -> None:
-        self.config, self.classes, self.reader, self.device = config, classes, reader, device
+        self.config, self.classes, self.reader, self.device = config, classes, reader, run.device
         self.translations = translations
+        known = tuple(classes)
+        self._kept = Kept(
+            run,
+            divided=lambda: load(config, known).texts.splits,
+            undivided=lambda: Texts.together(_read(config, known, known_only=True).splits.values()),
+            everything=lambda: Texts.together(_read(config, known).splits.values()),
+            left_out=lambda: Texts.together(load(config, known).dropped.values()).keyed(),
+        )
         self._cut: dict[str, Cut] = {}
         self._placed: dict[str, Columns] = {}
 
     def texts(self, split: Part) -> Texts | None:
         """The texts as they were written; None where there is no such split."""
-        classes = tuple(self.classes)
-        if split == "all":
-            return together(_read(self.config, classes).splits)
         if split == "learnt":
-            return with_translations(load(self.config, classes).texts.splits["train"], self.translations)
-        return load(self.config, classes).texts.splits.get(split)
+            return with_translations(self._kept.of("train"), self.translations)
+        return self._kept.of(split)
+
+    def manifest(self) -> Manifest:
+        """The keys of all texts, by split."""
+        return self._kept.manifest()
 
     def cut(self, split: Part) -> Cut:
         """The texts of a split, which there is, as tokens."""

@@ -74,7 +74,7 @@ def build(config: Config, run: Run) -> Parts:
         config.data,
         classes=about["classes"],
         reader=reader,
-        device=run.device,
+        run=run,
         translations=translations,
     )
     run.decide("words", lambda: about_words(splits, about["texts"]), "counted over each split")
@@ -292,5 +292,6 @@ JOB = Job(
     baseline=baseline,
     deploy=by_config(deploy, word_vectors.deploy),
     panels=by_config(show, word_vectors.show),
+    items=by_config(lambda config, parts: parts.splits.manifest(), word_vectors.items),
     examine=examine,
 )

@@ -16,9 +16,11 @@ from torch import Tensor, nn
 
 from gradus.core.errors import InputError
 from gradus.data.batches import Batches
+from gradus.data.manifest import Manifest
 from gradus.data.sources import locate
 from gradus.data.vocabulary import SPECIAL, Vocabulary
 from gradus.engine.job import Deployable, Panel, Raw, Split
+from gradus.engine.kept import Kept
 from gradus.engine.loss import Loss
 from gradus.engine.optim import Optim
 from gradus.engine.run import Batch, Run
@@ -28,6 +30,7 @@ from gradus.jobs.sentiment.corpus import (
     SETS,
     Corpus,
     CorpusConfig,
+    Sentences,
     numbered,
     read_analogies,
     read_corpus,
@@ -60,6 +63,8 @@ class VectorParts:
     counts: Tensor
     corpus: list[Corpus]
     """The corpus, once it has been read: a run that is opened to be asked needs none."""
+    kept: Kept
+    """Its sentences, those that the run was begun with."""
 
 
 def build(config: WordVectorsConfig, run: Run) -> VectorParts:
@@ -68,9 +73,16 @@ def build(config: WordVectorsConfig, run: Run) -> VectorParts:
     vocabulary, counts = Vocabulary(about["words"]), torch.tensor(about["counts"])
     model = run.place(Skipgram(config.model, num_words=len(vocabulary)))
     corpus = list[Corpus]()
+    kept = Kept(
+        run,
+        divided=lambda: {"train": Sentences(read_corpus(config.data))},
+        undivided=lambda: Sentences(read_corpus(config.data)),
+        everything=lambda: Sentences(read_corpus(config.data)),
+    )
 
     def places() -> dict[str, Tensor]:
-        corpus.append(_placed(config, run, vocabulary))
+        found = numbered(kept.of("train").words, vocabulary.number)
+        corpus.append(Corpus(run.place(found.word), run.place(found.sentence)))
         return {"place": torch.arange(len(corpus[0].word), device=run.device)}
 
     return VectorParts(
@@ -80,6 +92,7 @@ def build(config: WordVectorsConfig, run: Run) -> VectorParts:
         vocabulary=vocabulary,
         counts=run.place(counts),
         corpus=corpus,
+        kept=kept,
     )
 
 
@@ -97,11 +110,6 @@ def _count(config: CorpusConfig) -> dict[str, Any]:
             remedy="Give a longer text, or a smaller --data.min-count.",
         )
     return {"words": vocabulary.words, "counts": [0, 0, *(counts[w] for w in vocabulary.words[2:])]}
-
-
-def _placed(config: WordVectorsConfig, run: Run, vocabulary: Vocabulary) -> Corpus:
-    found = numbered(read_corpus(config.data), vocabulary.number)
-    return Corpus(run.place(found.word), run.place(found.sentence))
 
 
 def stream(config: WordVectorsConfig, parts: VectorParts, run: Run) -> Iterator[Batch]:
@@ -161,7 +169,7 @@ def _scores(vectors: Float[Tensor, "V D"], vocabulary: Vocabulary) -> dict[str, 
 
 def baseline(config: WordVectorsConfig, parts: VectorParts) -> dict[str, float]:
     """Counts of neighbours: positive pointwise mutual information with the 2,000 most frequent words."""
-    corpus = numbered(read_corpus(config.data), parts.vocabulary.number)
+    corpus = numbered(parts.kept.of("train").words, parts.vocabulary.number)
     counted = count_vectors(
         corpus.word, corpus.sentence, num_words=len(parts.vocabulary), window=config.model.window
     )
@@ -233,6 +241,11 @@ def nearest(cosine: Float[Tensor, "V"], word: str, vocabulary: Vocabulary) -> tu
     values, places = cosine.topk(min(NEAREST + 1, len(vocabulary)))
     found = [(vocabulary.words[p], v) for p, v in zip(places.tolist(), values.tolist(), strict=True)]
     return tuple((w, v) for w, v in found if w != word.strip().lower() and w not in SPECIAL)[:NEAREST]
+
+
+def items(config: WordVectorsConfig, parts: VectorParts) -> Manifest:
+    """The keys of the sentences."""
+    return parts.kept.manifest()
 
 
 def show(config: WordVectorsConfig, parts: VectorParts, run: Run) -> list[Panel]:

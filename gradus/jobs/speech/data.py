@@ -15,6 +15,7 @@ from gradus.core.configs import Count, Fraction, Whole, Within
 from gradus.core.errors import InputError, UsageError
 from gradus.core.randomness import generator
 from gradus.data.characters import Case, Spelling, steps_needed
+from gradus.data.manifest import NOTHING, Keys, Manifest
 from gradus.data.ragged import Ragged
 from gradus.data.sound_augment import SoundAugmentConfig
 from gradus.data.sound_layouts import TABLE, Columns
@@ -25,7 +26,9 @@ from gradus.data.sources import locate
 from gradus.data.spectra import Spectra, SpectraConfig
 from gradus.data.splits import folds, grouped_folds, refuse_unknown_fold
 from gradus.engine.job import Split
-from gradus.jobs.speech.joining import duplicates, join, joined_from
+from gradus.engine.kept import Kept
+from gradus.engine.run import Run
+from gradus.jobs.speech.joining import duplicates, join, joined_from, placed
 from gradus.jobs.speech.tones import tones
 
 Source = Literal["folder", "fsdd", "ljspeech_32", "tones"]
@@ -90,9 +93,11 @@ def load(config: DataConfig) -> SoundSet:
     further = read_further(config)
     _refuse_idle_columns(config, [read, *further.values()])
     splits = dict(read.splits)
+    left_out = NOTHING
     if config.folds:
         splits = _fold(Clips.together(splits.values()), config)
     if config.test_on_train:
+        left_out = Keys.together(part.keyed() for split, part in splits.items() if split != "train")
         splits = {"train": splits["train"], "test": splits["train"]} if "train" in splits else {}
     if "train" in splits and "test" not in splits and config.test > 0:
         splits |= _divide(splits["train"], "test", config.test)
@@ -106,7 +111,7 @@ def load(config: DataConfig) -> SoundSet:
         )
     if "validation" not in splits and config.validation > 0 and not config.test_on_train:
         splits |= _divide(splits["train"], "validation", config.validation)
-    found = replace(read, splits=splits)
+    found = replace(read, splits=splits, left_out=left_out)
     for path, more in further.items():  # after every division: nothing of them is held out
         found = join(found, path, more)
     return found
@@ -185,6 +190,20 @@ def _fold(clips: Clips, config: DataConfig) -> dict[str, Clips]:
         cut = folds(speakers, count=config.folds, seed=0, stratify=False)
     train, test = cut[config.fold]
     return {"train": clips.select(train.tolist()), "test": clips.select(test.tolist())}
+
+
+def _each_once(config: DataConfig) -> dict[str, Clips]:
+    """The splits, but for a test split that is the training split."""
+    splits = load(config).splits
+    return {split: part for split, part in splits.items() if split != "test" or not config.test_on_train}
+
+
+def _all_of(config: DataConfig, *, further: bool) -> Clips:
+    """All recordings of a set, and those of the sets that are trained on as well."""
+    parts = list(read_all(config).splits.values())
+    for path, more in read_further(config).items() if further else ():
+        parts.append(placed(Clips.together(more.splits.values()), path))
+    return Clips.together(parts)
 
 
 # -- before step 1 ---------------------------------------------------------------------------------------
@@ -274,19 +293,44 @@ def statistics_of(clips: Clips, spectra: Spectra) -> tuple[Float[Tensor, "M"], F
 class SpokenSplits:
     """The recordings of a run by split; they are read when a split is first asked for."""
 
-    def __init__(self, config: DataConfig, *, about: dict[str, Any], device: torch.device) -> None:
-        self.config, self.device = config, device
+    def __init__(self, config: DataConfig, *, about: dict[str, Any], run: Run) -> None:
+        self.config, self.device = config, run.device
         self.spelling = Spelling.of_plan(about["spelling"])
         self._too_short = set(about["too_short"])
+        self._kept = Kept(
+            run,
+            divided=lambda: _each_once(config),
+            undivided=lambda: _all_of(replace(config, skip_bad=True), further=True),
+            everything=lambda: _all_of(config, further=False),
+            left_out=lambda: load(config).left_out,
+        )
 
     def clips(self, split: Split) -> Clips | None:
         """The recordings of a split; None where there is none."""
-        if split == "all":
-            return Clips.together(read_all(self.config).splits.values())
-        found = load(self.config).splits.get(split)
+        if split == "test" and self.config.test_on_train:
+            return self._tested()
+        found: Clips | None = self._kept.of(split)
         if found is None or split != "train" or not self._too_short:
             return found
-        return found.select([i for i, name in enumerate(found.names) if name not in self._too_short])
+        return found.select([i for i, is_short in enumerate(self._are_short(found)) if not is_short])
+
+    def _tested(self) -> Clips:
+        """The training recordings without those from elsewhere."""
+        train: Clips = self._kept.of("train")
+        further = {place for path in self.config.train_also for place in joined_from(train, path)}
+        return train.select([i for i in range(len(train)) if i not in further]) if further else train
+
+    def _are_short(self, clips: Clips) -> list[bool]:
+        """Which training recordings are too short, by what they were called when the run began."""
+        begun = self._kept.run.manifest
+        train = begun.splits["train"] if begun else NOTHING
+        keys = {key for key, name in zip(train.keys, train.names, strict=True) if name in self._too_short}
+        pairs = zip(clips.names, clips.keyed().keys, strict=True)
+        return [name in self._too_short or key in keys for name, key in pairs]
+
+    def manifest(self) -> Manifest:
+        """The keys of all recordings, by split."""
+        return self._kept.manifest()
 
     def columns(self) -> dict[str, Ragged | Tensor]:
         """The training recordings as samples and tokens, on the run's device."""

@@ -138,7 +138,7 @@ def build(config: Config, run: Run) -> Parts:
         ),
         "measured on the training split",
     )
-    splits = SpokenSplits(config.data, about=about, device=run.device)
+    splits = SpokenSplits(config.data, about=about, run=run)
     model = run.place(recogniser(config, scales=about["scales"], num_tokens=len(splits.spelling.tokens)))
     language = None
     if config.decode.order:
@@ -307,5 +307,6 @@ JOB = Job(
     baseline=baseline,
     deploy=deploy,
     panels=show,
+    items=lambda config, parts: parts.splits.manifest(),
     examine=examine,
 )

@@ -4,8 +4,10 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from torch import Tensor
 
+from gradus.data.manifest import Keys
 from gradus.data.sound_sets import Clips, SoundSet
 
 
@@ -33,16 +35,18 @@ def join(found: SoundSet, path: str, further: SoundSet) -> SoundSet:
     notes += [f"of {path}, {', '.join(splits)} are no split here"] if splits else []
     notes += [f"of {path}, {note}" for note in further.notes]
     if kept:
-        train = Clips.together([train, _placed(everything.select(kept), path)])
+        train = Clips.together([train, placed(everything.select(kept), path)])
+    left_out = placed(everything, path).keyed().at(np.setdiff1d(np.arange(len(everything)), kept))
     return replace(
         found,
+        left_out=Keys.together([found.left_out, left_out]),
         splits=found.splits | {"train": train},
         notes=(*found.notes, *notes),
         skipped=(*found.skipped, *further.skipped),
     )
 
 
-def _placed(clips: Clips, path: str) -> Clips:
+def placed(clips: Clips, path: str) -> Clips:
     """The clips with their whole paths, which no recording of another set has."""
     return replace(clips, names=[f"{Path(path).absolute()}/{name}" for name in clips.names])
 

@@ -93,7 +93,7 @@ def test_texts_that_the_test_split_has_are_left_out_of_training(tmp_path):
     config = DataConfig(path=str(path), validation=0.0)
     found = load(config)
     assert found.texts.splits["train"].texts == ["two", "three", "four", "five"]
-    assert found.dropped == {"train": 1}
+    assert {split: part.texts for split, part in found.dropped.items()} == {"train": ["One"]}
     assert len(load(replace(config, repeated="keep")).texts.splits["train"]) == 5
     path.write_text("text,label,split\none,x,train\ntwo,y,train\none,x,test\ntwo,y,test\n")
     load.cache_clear()
