@@ -1,6 +1,7 @@
 """gradus evaluate: the scores of a trained run, again or on other data."""
 
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,7 @@ from gradus.cli import arguments
 from gradus.cli.finish import open_named, tell_changes
 from gradus.cli.recipes import with_data
 from gradus.core.errors import UsageError
+from gradus.data.manifest import Keys
 from gradus.engine import folder
 from gradus.engine.job import Split
 from gradus.engine.loop import measure
@@ -45,7 +47,10 @@ def run(given: list[str]) -> int:
     )
     split = asked.split or ("all" if asked.data else "test")
     metrics = measure(job, opened.config, opened.parts, opened.run, split=split)
-    tell_changes(opened)
+    if split == "all":
+        _tell_trained_on(opened)
+    else:
+        tell_changes(opened)
     if not metrics:
         raise UsageError(
             "GR-CLI-006",
@@ -62,3 +67,14 @@ def run(given: list[str]) -> int:
     for name, value in metrics.items():
         print(f"{name.ljust(width)} {value:8.4f}" + ("  (headline)" if name == job.headline.name else ""))
     return 0
+
+
+def _tell_trained_on(opened: folder.Opened) -> None:
+    """Say on standard error how many of the items that were scored the run was trained on."""
+    manifest, items = opened.run.manifest, opened.job.items
+    if manifest is None or items is None:
+        return
+    scored = Keys.together(items(opened.config, opened.parts).splits.values())
+    if known := manifest.holds(scored):
+        said = f"{known:,} of the {len(scored):,} items scored were trained on"
+        print(f"note GR-RUN-019: {said}; --split test leaves them out", file=sys.stderr)

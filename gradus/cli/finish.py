@@ -122,7 +122,7 @@ def report_of(opened: folder.Opened, out: Path) -> Path:
 
 def tell_changes(opened: folder.Opened) -> None:
     """Say on standard error how the data of a run have changed, once they have been read."""
-    manifest = opened.run.manifest if opened.run.own_data else None
+    manifest = opened.run.manifest
     for sentence in manifest.found.sentences() if manifest and manifest.found else ():
         print(f"note GR-RUN-019: {printable(sentence)}", file=sys.stderr)
 

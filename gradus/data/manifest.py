@@ -74,7 +74,10 @@ def key_of(*content: bytes | str) -> int:
 
 def content_keys(contents: Iterable[bytes | np.ndarray]) -> Int64[np.ndarray, "N"]:
     """Keys of contents alone, for many items: those of their labels are mixed in with ``^``."""
-    digests = b"".join(hashlib.blake2b(content, digest_size=8).digest() for content in contents)
+    digests = b"".join(
+        hashlib.blake2b(content.data if isinstance(content, np.ndarray) else content, digest_size=8).digest()
+        for content in contents
+    )
     return np.frombuffer(digests, "<i8").astype(np.int64)
 
 
