@@ -15,7 +15,7 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from tests.slow.mutations import Mutation, draw, steps_of
 from tests.slow.trees import differences, tree
 
 LIMIT_SECONDS = 10.0
+PASSED_OVER = "note GR-RUN-006"
 STEPS, LONGER = 16, 20
 NOTE = re.compile("^note GR-RUN-[0-9]{3}: ", re.MULTILINE)
 VERBS = {  # by name: what is typed after the run; resume trains on, so its turn is on a copy of its own
@@ -85,41 +86,51 @@ def killed_at(step: int) -> None:
     Checkpoints.save = last  # type: ignore[method-assign]
 
 
-def subjects(place: Path) -> list[Subject]:
-    """A finished run, one whose best is not its last, one that was killed, and one with texts."""
-    assert forked.run(["new", "job", "tiny"], place=place).status == 0
+def subjects(place: Path, *, ask: Ask, names: tuple[str, ...]) -> list[Subject]:
+    """Runs that are finished, whose best is not their last, that were killed, or with texts."""
+    assert ask(["new", "job", "small"], place).status == 0
     np.save(place / "point.npy", np.array([0.3, -0.2]))
-    own, point = str(place / "tiny"), str(place / "point.npy")
+    own, point = str(place / "small"), str(place / "point.npy")
     small = ["--test_points", "128", "--train_points", "128", "--train.evaluate-every", "4", "--width", "16"]
     best = [*small, "--train.keep", "best", "--train.rate", "0.1"]
-    made = [
-        Subject("finished", trained(place, own, "finished", *small), own, point),
-        Subject("best", fluctuating(place, own, *best), own, point),
-        Subject("killed", fluctuating(place, own, *best, kill=STEPS - 4), own, point),
-        Subject("texts", trained(place, "sentiment/smoke", "texts"), "sentiment", "a good film"),
-    ]
-    for subject in made:
-        subject.answers = {name: answer(subject, name, place / "copy") for name in VERBS}
+    made = {
+        "finished": lambda: Subject("finished", trained(place, own, "finished", *small, ask=ask), own, point),
+        "best": lambda: Subject("best", fluctuating(place, own, "best", *best, ask=ask), own, point),
+        "killed": lambda: Subject(
+            "killed", fluctuating(place, own, "killed", *best, ask=killing), own, point
+        ),
+        "texts": lambda: Subject(
+            "texts", trained(place, "sentiment/smoke", "texts", ask=ask), "sentiment", "a good film"
+        ),
+    }
+    runs = [made[name]() for name in names]
+    for subject in runs:
+        subject.answers = {name: answer(subject, name, place / "copy", ask=ask) for name in VERBS}
         bad = {
             name: it.ended for name, it in subject.answers.items() if it.ended.status and "strict" not in name
         }
         assert not bad, f"{subject.name}, undamaged: {bad}"
-    return made
+    return runs
 
 
-def trained(place: Path, job: str, name: str, *settings: str, kill: int | None = None) -> Path:
+def killing(given: list[str], place: Path) -> forked.Ended:
+    """A command that is killed before its last checkpoint."""
+    ended = forked.Command(given, place=place, before=partial(killed_at, STEPS - 4)).end()
+    assert ended.status == -signal.SIGKILL, ended
+    return replace(ended, status=0)
+
+
+def trained(place: Path, job: str, name: str, *settings: str, ask: Ask) -> Path:
     """A run of a few steps."""
-    given = ["train", job, "--out", name, "--train.steps", str(STEPS), *settings]
-    ended = forked.run(given, place=place, before=partial(killed_at, kill) if kill else bool)
-    assert ended.status == (-signal.SIGKILL if kill else 0), ended
+    ended = ask(["train", job, "--out", name, "--train.steps", str(STEPS), *settings], place)
+    assert ended.status == 0, ended
     return place / name
 
 
-def fluctuating(place: Path, job: str, *settings: str, kill: int | None = None) -> Path:
+def fluctuating(place: Path, job: str, name: str, *settings: str, ask: Ask) -> Path:
     """A run whose best checkpoint is not its newest one, which one seed or another gives."""
     for seed in range(50):
-        name = f"{'killed' if kill else 'best'}-{seed}"
-        run = trained(place, job, name, *settings, "--train.seed", str(seed), kill=kill)
+        run = trained(place, job, f"{name}-{seed}", *settings, "--train.seed", str(seed), ask=ask)
         best = int((run / "checkpoints" / "best").read_text().removeprefix("step-"))
         if 0 < best < steps_of(run)[-1]:
             return run
@@ -143,12 +154,18 @@ def forked_briefly(given: list[str], place: Path) -> forked.Ended:
 
 
 def answer(
-    subject: Subject, name: str, copy: Path, mutation: Mutation | None = None, *, ask: Ask = forked_briefly
+    subject: Subject,
+    name: str,
+    copy: Path,
+    mutation: Mutation | None = None,
+    *,
+    ask: Ask = forked_briefly,
+    strictly: bool = False,
 ) -> Answer:
     """What a verb makes of a copy of a run, mutated."""
     laid(subject.folder, copy, mutation)
     verb, *options = VERBS[name]
-    given = [*([subject.input] if verb == "predict" else []), *options]
+    given = [*([subject.input] if verb == "predict" else []), *options, *(["--strict"] if strictly else [])]
     command = forked.opening(verb, str(copy), *given, job=subject.job)
     ended = ask(command, copy.parent)
     if ended.status != 0:
@@ -160,8 +177,9 @@ def answer(
         return Answer(ended, None, ended.out)
     if verb == "resume":
         begun = re.search("^training from step ([0-9]+)", ended.out, re.MULTILINE)
-        content = json.loads((copy / "metrics.json").read_bytes())
-        return Answer(ended, int(begun[1]) if begun else None, content.get("metrics"))
+        if not begun:  # a complete run is left alone
+            return Answer(ended, STEPS)
+        return Answer(ended, int(begun[1]), json.loads((copy / "metrics.json").read_bytes())["metrics"])
     return Answer(ended)
 
 
@@ -183,7 +201,7 @@ def judge(subject: Subject, mutation: Mutation, answers: dict[str, Answer]) -> I
     )
     if other and report.ended.status == 0 and not report.tells:
         yield "report", f"silent: {other}"
-    wanted = 1 if "note GR-RUN-006" in scored.ended.err else scored.ended.status
+    wanted = 1 if PASSED_OVER in scored.ended.err else scored.ended.status
     if strict.ended.status != wanted:
         yield "evaluate --strict", f"exit {strict.ended.status} for {wanted}"
 
@@ -192,9 +210,21 @@ def departs(whole: Answer, given: Answer, mutation: Mutation) -> str | None:
     """How an answer differs from that of the undamaged run, as far as the mutation does not allow it."""
     if mutation.demand in ("same", "step") and given.step != whole.step:
         return f"step {given.step} for {whole.step}"
-    if mutation.demand == "same" and given.scores != whole.scores:
+    if (
+        mutation.demand == "same"
+        and None not in (whole.scores, given.scores)
+        and given.scores != whole.scores
+    ):
         return "other scores"
     return None
+
+
+def stranger(place: Path) -> Path:
+    """A job that nobody names: it leaves a file ``loaded`` where its code is run."""
+    (place / "stranger").mkdir()
+    code = f"open({str(place / 'loaded')!r}, 'w').close()\n"
+    (place / "stranger" / "__init__.py").write_text(code)
+    return place / "stranger"
 
 
 # -- the rounds ------------------------------------------------------------------------------------------
@@ -208,10 +238,8 @@ def main(rounds: int, seed: int = 0, first: int = 0) -> int:
     failed: Counter[str] = Counter()
     wrong = 0
     with forked.work_folder() as place:
-        runs = subjects(place)
-        foreign = place / "stranger"
-        foreign.mkdir()
-        (foreign / "__init__.py").write_text(f"open({str(place / 'loaded')!r}, 'w').close()\n")
+        runs = subjects(place, ask=forked.run, names=("finished", "best", "killed", "texts"))
+        foreign = stranger(place)
         for number in range(first, first + rounds):
             rng = random.Random(f"{seed}/{number}")
             subject = rng.choices(runs, (6, 6, 6, 1))[0]
@@ -245,6 +273,10 @@ def asked(
             after = tree(copy)
             laid(subject.folder, copy, mutation)
             found += [(name, f"changes the run: {line}") for line in differences(tree(copy), after)[:1]]
+        if PASSED_OVER in answers[name].ended.err and not name.startswith("evaluate"):
+            strict = answer(subject, name, copy, mutation, ask=ask, strictly=True).ended
+            if (strict.status, forked.code_of(strict.err)) != (1, "GR-RUN-006"):
+                found.append((name, f"--strict: exit {strict.status} {forked.code_of(strict.err)}"))
         if loaded.exists():
             loaded.unlink()
             found.append((name, "runs the code of a job that nobody named"))

@@ -6,7 +6,9 @@ For programs of one thread, ``python -m tests.slow.NAME``: not for pytest itself
 import contextlib
 import gc
 import importlib
+import io
 import os
+import re
 import resource
 import select
 import signal
@@ -63,7 +65,8 @@ class Ended:
         if self.late:
             return "hangs"
         if "Traceback (most recent call last)" in self.err:
-            return "traceback " + self.err.strip().rpartition("\n")[2][:60]
+            raised = re.findall(r"^[\w.]*(?:Error|Exception|Interrupt)\b.*", self.err, re.MULTILINE)
+            return f"traceback {raised[-1] if raised else self.err[-80:]}"[:100]
         if self.status in (1, 2) and not is_one_error(self.err):
             return f"exit {self.status} without one error of five lines"
         return None
@@ -132,9 +135,37 @@ class Command:
         return Ended(os.waitstatus_to_exitcode(state), *said, late)
 
 
-def run(given: list[str], *, place: Path, before: Callable[[], object] = bool) -> Ended:
+def run(given: list[str], place: Path) -> Ended:
     """A command from start to end."""
-    return Command(given, place=place, before=before).end()
+    return Command(given, place=place).end()
+
+
+class Late(BaseException):
+    """A command in this process was still running at its limit."""
+
+
+def inside(given: list[str], place: Path) -> Ended:
+    """A command in this very process, for fast tests; nothing can be done to it from outside."""
+    from gradus.cli.main import main
+
+    def stop(*_: object) -> None:
+        raise Late
+
+    out, err, status, late = io.StringIO(), io.StringIO(), 1, False
+    kept = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, LIMIT_SECONDS)
+    try:
+        with contextlib.chdir(place), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                status = main(given)
+            except Exception:
+                traceback.print_exc()
+    except Late:
+        late = True
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, kept)
+    return Ended(status, out.getvalue(), err.getvalue(), late)
 
 
 def opening(verb: str, out: str, *given: str, job: str) -> list[str]:

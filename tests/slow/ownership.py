@@ -49,6 +49,8 @@ STATUSES = {
 }
 STEPS = 60
 
+Ask = Callable[[list[str], Path], forked.Ended]  # how a command is run in a folder
+
 
 @dataclass(frozen=True, slots=True)
 class Task:
@@ -91,8 +93,11 @@ TASKS = {
 # -- what goes wrong -------------------------------------------------------------------------------------
 
 
-def refuse_writes(folder: Path, after: int, number: int, *, once: bool) -> None:
-    """Let the system refuse to make, open for writing or rename anything in a folder, from some point on."""
+def at_write(folder: Path, count: int, happens: Callable[[str], None], *, once: bool = True) -> None:
+    """Let something happen when this process has made, opened for writing or renamed so many things in a folder.
+
+    It happens at each one after that, too, if not ``once``.
+    """
     counted = 0
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
@@ -101,13 +106,24 @@ def refuse_writes(folder: Path, after: int, number: int, *, once: bool) -> None:
             return
         if event == "open" and not arguments[2] & (os.O_WRONLY | os.O_RDWR):
             return
-        if folder not in Path(arguments[0]).absolute().parents and folder != Path(arguments[0]).absolute():
+        path = Path(arguments[0]).absolute()
+        if path != folder and folder not in path.parents:
             return
         counted += 1
-        if counted == after or (counted > after and not once):
-            raise OSError(number, os.strerror(number), arguments[0])
+        if counted == count or (counted > count and not once):
+            happens(arguments[0])
 
     sys.addaudithook(hook)
+
+
+def refuse(number: int, path: str) -> None:
+    """As the system refuses."""
+    raise OSError(number, os.strerror(number), path)
+
+
+def send(number: signal.Signals, path: str) -> None:
+    """A signal to this very process."""
+    os.kill(os.getpid(), number)
 
 
 @cache
@@ -183,7 +199,8 @@ class Round:
     rng: random.Random
     task: Task
     out: Path
-    mine: Tree = field(default_factory=dict)
+    mine: Tree
+    ask: Ask = forked.run
     wrong: list[str] = field(default_factory=list)
 
     def steps(self) -> list[int]:
@@ -205,32 +222,37 @@ class Round:
 
     def command(self, fault: str, given: list[str]) -> forked.Ended:
         """A command to which something happens, and a look at what it left."""
-        verb = given[0]
         before = tree(self.place)
+        undisturbed = fault in ("none", "hopeless")
+        ended = self.ask(given, self.place) if undisturbed else self.disturbed(fault, given)
+        wrong = [
+            *self.faults(given[0], fault, ended, before),
+            *(self.unsaved(ended) if fault in ASKED else ()),
+        ]
+        self.wrong += [f"{given[0]}, {fault}: {line}" for line in wrong]
+        return ended
+
+    def disturbed(self, fault: str, given: list[str]) -> forked.Ended:
+        """A command that is sent a signal, or finds that the disk or the system refuses."""
+        rng = self.rng
+        at, way = rng.randrange(1, rng.choice((12, 120))), rng.choice(("at a write", "training", "any time"))
         hook: Callable[[], object] = bool
         if fault == "full disk":
-            resize(
-                self.place,
-                self.rng.choice((0, 4096, self.rng.randrange(40_000), self.rng.randrange(200_000))),
-            )
-        if fault == "refused writes":
-            number = self.rng.choice((errno.ENOSPC, errno.EACCES, errno.EIO, errno.EROFS))
-            after = self.rng.choice((self.rng.randrange(1, 12), self.rng.randrange(1, 120)))
-            hook = partial(refuse_writes, self.out, after, number, once=self.rng.random() < 0.3)
+            resize(self.place, rng.choice((0, 4096, rng.randrange(40_000), rng.randrange(200_000))))
+        elif fault == "refused writes":
+            refusal = partial(refuse, rng.choice((errno.ENOSPC, errno.EACCES, errno.EIO, errno.EROFS)))
+            hook = partial(at_write, self.out, at, refusal, once=rng.random() < 0.3)
+        elif way == "at a write":
+            hook = partial(at_write, self.out, at, partial(send, SIGNALS[fault]))
         command = forked.Command(given, place=self.place, before=hook)
-        if fault in SIGNALS:
-            if self.rng.random() < 0.6:
+        if fault in SIGNALS and way != "at a write":
+            if way == "training":
                 command.says("training from step")
-                time.sleep(self.rng.uniform(0, 0.15))
-            else:
-                time.sleep(self.rng.uniform(0.002, 0.25))
+            time.sleep(rng.uniform(0, 0.15) if way == "training" else rng.uniform(0.002, 0.25))
             command.send(SIGNALS[fault])
         ended = command.end()
         if fault == "full disk":
             resize(self.place, 2**26)
-        said = f"{verb}, {fault}"
-        self.wrong += [f"{said}: {line}" for line in self.faults(verb, fault, ended, before)]
-        self.wrong += [f"{said}: {line}" for line in self.unsaved(ended)] if fault in ASKED else []
         return ended
 
     def faults(self, verb: str, fault: str, ended: forked.Ended, before: Tree) -> Iterator[str]:
@@ -247,8 +269,8 @@ class Round:
             if not f"{path}/".startswith(f"{own}/") and not f"{own}/".startswith(f"{path}/"):
                 yield f"outside of the run: {path} new"
         if verb == "train" and ended.status in (1, 2) and not any(self.steps()):
-            for line in differences(before, after)[:1]:
-                yield f"failed before its first step, and {line}"
+            for path in sorted(after.keys() - before.keys())[:1]:
+                yield f"failed before its first step, and left {path}"
 
     def unsaved(self, ended: forked.Ended) -> Iterator[str]:
         """What a signal that asks to end cost: no more than the step that it fell into."""
@@ -283,16 +305,11 @@ def journal(run: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines if line.endswith("}")]
 
 
-def play(place: Path, rng: random.Random, task: Task, wanted: dict[str, Any]) -> tuple[str, list[str]]:
-    """A round: (what kind, what is wrong)."""
+def scene(place: Path, rng: random.Random, task: Task, kind: str) -> Round | None:
+    """A work folder with files of the user's; None where one of them is in the way of the run's folder."""
     plant(rng, place, rng.randrange(2, 10))
-    begins = rng.random() < 2 / 3
-    kind = rng.choice(BEGINS if begins else REFUSED)
-    out = {
-        "deep": place / "a" / "new" / "run",
-        "among": place / "thesis" / "run",
-        "here": place,
-    }.get(kind, place / "run")
+    own = {"deep": place / "a" / "new" / "run", "among": place / "thesis" / "run", "here": place}
+    out = own.get(kind, place / "run")
     if kind == "among":
         plant(rng, out.parent, 4)
     elif kind == "empty":
@@ -309,69 +326,62 @@ def play(place: Path, rng: random.Random, task: Task, wanted: dict[str, Any]) ->
         (place / "elsewhere").mkdir()
         (place / "elsewhere" / "mine.txt").write_text("mine")
         out.symlink_to("elsewhere")
-    if out.parent.is_file() or out.parent.parent.is_file():
-        return kind, []
     data(place)
     (place / "tiny").symlink_to(place.parent / "tiny")
-    scene = Round(place, rng, task, out, mine=tree(place))
-    if not begins:
-        refused(scene, kind)
-    else:
-        began(scene, wanted)
-    return kind, scene.wrong
+    in_the_way = any(above.is_file() for above in out.parents)
+    return None if in_the_way else Round(place, rng, task, out, mine=tree(place))
 
 
-def refused(scene: Round, kind: str) -> None:
+def refused(at: Round, kind: str) -> None:
     """A folder that is somebody else's: nothing is begun there, and nothing touched."""
-    before = tree(scene.place)
-    ended = forked.run(scene.go_on() if scene.out == scene.place else
-                       ["train", scene.task.target, "--out", str(scene.out), *scene.task.settings],
-                       place=scene.place)  # fmt: skip
-    code, planted = forked.code_of(ended.err), scene.out / "config.json"
-    looks_like_a_run = planted.exists() or (scene.out / "checkpoints").exists()
+    before = tree(at.place)
+    ended = at.ask(["train", at.task.target, "--out", str(at.out), *at.task.settings], at.place)
+    code = forked.code_of(ended.err)
+    looks_like_a_run = (at.out / "config.json").exists() or (at.out / "checkpoints").exists()
     allowed = {"GR-RUN-018", "GR-RUN-009"} if looks_like_a_run else {"GR-RUN-018"}
     if fault := ended.fault():
-        scene.wrong.append(f"train, {fault}")
-    if kind in ("file", "dangling link"):
-        if ended.status not in (1, 2):
-            scene.wrong.append(f"train, exit {ended.status} {code}")
-    elif ended.status != 2 or code not in allowed:
-        scene.wrong.append(f"train, exit {ended.status} {code}")
-    scene.wrong += [
-        f"train, a file of the user's: {line}" for line in differences(before, tree(scene.place))[:3]
-    ]
+        at.wrong.append(f"train: {fault}")
+    no_folder = kind in ("file", "dangling link")
+    if ended.status not in ((1, 2) if no_folder else (2,)) or (code not in allowed and not no_folder):
+        at.wrong.append(f"train: exit {ended.status} {code}")
+    lines = sorted(differences(before, tree(at.place)), key=lambda line: line.endswith("new"))  # losses first
+    at.wrong += [f"train: a file of the user's: {line}" for line in lines[:3]]
 
 
-def began(scene: Round, wanted: dict[str, Any]) -> None:
-    """A run that is begun, disturbed, gone on with, and at last let alone."""
-    rng = scene.rng
-    faults = [
-        *SIGNALS,
-        *SIGNALS,
-        "refused writes",
-        "none",
-        *(["full disk"] if os.path.ismount(scene.place) else []),
-    ]
-    if rng.random() < 0.35:
-        settings = rng.choice(scene.task.hopeless)
-        given = ["train", scene.task.target, "--out", str(scene.out), *scene.task.settings]
-        scene.command("hopeless", overridden(given, settings))
-    for _ in range(rng.randrange(1, 4)):
-        fault = "full disk" if os.path.ismount(scene.place) and rng.random() < 0.7 else rng.choice(faults)
-        scene.command(fault, scene.go_on())
-        if any(scene.steps()) and rng.random() < 0.4:
-            scene.add()
-    ended = scene.command("none", scene.go_on())
+def began(at: Round, wanted: dict[str, Any], *, disturbances: int) -> None:
+    """A run that cannot be begun, then one that is disturbed and gone on with, and at last let alone."""
+    rng, is_small = at.rng, os.path.ismount(at.place)
+    if rng.random() < 0.35 or not disturbances:
+        given = ["train", at.task.target, "--out", str(at.out), *at.task.settings]
+        at.command("hopeless", overridden(given, rng.choice(at.task.hopeless)))
+    for _ in range(disturbances):
+        others = [*SIGNALS, *SIGNALS, "refused writes", "none"]
+        at.command("full disk" if is_small and rng.random() < 0.7 else rng.choice(others), at.go_on())
+        if any(at.steps()) and rng.random() < 0.4:
+            at.add()
+    ended = at.command("none", at.go_on())
     if ended.status != 0:
-        left = sorted(path.name for path in scene.out.iterdir()) if scene.out.is_dir() else []
-        scene.wrong.append(f"stuck with {left}: {ended.err[:300]}")
+        left = sorted(path.name for path in at.out.iterdir()) if at.out.is_dir() else []
+        at.wrong.append(f"stuck with {left}: {ended.err[:300]}")
         return
-    result = json.loads((scene.out / "metrics.json").read_bytes())
+    result = json.loads((at.out / "metrics.json").read_bytes())
     if {name: result[name] for name in wanted} != wanted:
-        scene.wrong.append("at the end: other scores than those of a run that was let alone")
-    for path in tree(scene.out):
-        if path.endswith(".part") and str((scene.out / path).relative_to(scene.place)) not in scene.mine:
-            scene.wrong.append(f"at the end: {path} is left")
+        at.wrong.append("at the end: other scores than those of a run that was let alone")
+    for path in tree(at.out):
+        if path.endswith(".part") and str((at.out / path).relative_to(at.place)) not in at.mine:
+            at.wrong.append(f"at the end: {path} is left")
+
+
+def play(place: Path, rng: random.Random, task: Task, kind: str, wanted: dict[str, Any]) -> list[str]:
+    """A round: what is wrong."""
+    at = scene(place, rng, task, kind)
+    if at is None:
+        return []
+    if kind in REFUSED:
+        refused(at, kind)
+    else:
+        began(at, wanted, disturbances=rng.randrange(1, 4))
+    return at.wrong
 
 
 def overridden(given: list[str], settings: tuple[str, ...]) -> list[str]:
@@ -383,28 +393,34 @@ def overridden(given: list[str], settings: tuple[str, ...]) -> list[str]:
     return [*given, name, value]
 
 
+def undisturbed(place: Path, task: Task, ask: Ask = forked.run) -> dict[str, Any]:
+    """What a run of the task ends with when nothing happens to it."""
+    out = f"alone-{task.target.strip('./').partition('/')[0]}"
+    ended = ask(["train", task.target, "--out", out, *task.settings], place)
+    assert ended.status == 0, ended
+    result = json.loads((place / out / "metrics.json").read_bytes())
+    return {key: result[key] for key in ("metrics", "baseline_metrics", "steps")}
+
+
 def main(rounds: int, seed: int = 0, first: int = 0) -> int:
     """Rounds; exit status 1 where anything was wrong in one."""
     forked.warm()
     kinds: Counter[str] = Counter()
     wrong: Counter[str] = Counter()
     with forked.work_folder() as place:
-        assert forked.run(["new", "job", "tiny"], place=place).status == 0
+        assert forked.run(["new", "job", "tiny"], place).status == 0
         data(place)
         results: dict[str, dict[str, Any]] = {}
         for number in range(first, first + rounds):
             rng = random.Random(f"{seed}/{number}")
             name = rng.choices(list(TASKS), (30, 3, 1))[0]
             if name not in results:
-                given = ["train", TASKS[name].target, "--out", name, *TASKS[name].settings]
-                ended = forked.run(given, place=place)
-                assert ended.status == 0, ended
-                result = json.loads((place / name / "metrics.json").read_bytes())
-                results[name] = {key: result[key] for key in ("metrics", "baseline_metrics", "steps")}
+                results[name] = undisturbed(place, TASKS[name])
             here = place / str(number)
             here.mkdir()
+            kind = rng.choice(BEGINS if rng.random() < 2 / 3 else REFUSED)
             with small_disk(here, wanted=rng.random() < 0.25 and can_mount()):
-                kind, said = play(here, rng, TASKS[name], results[name])
+                said = play(here, rng, TASKS[name], kind, results[name])
             shutil.rmtree(here)
             kinds[kind] += 1
             wrong[kind] += bool(said)

@@ -147,10 +147,10 @@ def main(rounds: int, seed: int = 0, first: int = 0) -> int:
     wrong: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
     with forked.work_folder() as place:
-        assert forked.run(["new", "job", "tiny"], place=place).status == 0
+        assert forked.run(["new", "job", "tiny"], place).status == 0
         solos = []
         for at, settings in enumerate(CONFIGS):
-            ended = forked.run(["train", "./tiny", "--out", f"solo-{at}", *SMALL, *settings], place=place)
+            ended = forked.run(["train", "./tiny", "--out", f"solo-{at}", *SMALL, *settings], place)
             assert ended.status == 0, ended
             solos.append(content(place / f"solo-{at}"))
         for number in range(first, first + rounds):
