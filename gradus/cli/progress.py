@@ -20,6 +20,7 @@ class Line:
     def __init__(self, headline: Headline) -> None:
         self.headline = headline
         self.console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+        self.told = Console(file=sys.stderr, highlight=False, soft_wrap=True)
         self.live = self.console.is_terminal
         self.steps = self.first = 0
         self.started = self.printed = time.perf_counter()
@@ -77,7 +78,8 @@ class Line:
             self.score = f"{self.headline.name} {value:.4f} (step {fact.step}{best})"
 
     def found(self, fact: Found) -> None:
-        self.console.print(f"note {fact.code}: {fact.sentence}")
+        told = self.console if self.progress.live.is_started else self.told
+        told.print(f"note {fact.code}: {fact.sentence}")
 
     def ended(self, fact: Ended) -> None:
         self.stop()

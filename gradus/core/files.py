@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import takewhile
 from pathlib import Path
@@ -118,8 +118,13 @@ def made_folder(path: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        for folder in made:
-            try:
-                folder.rmdir()
-            except OSError:  # it holds something, and so do those around it
-                break
+        remove_empty(made)
+
+
+def remove_empty(folders: Iterable[Path]) -> None:
+    """Remove folders, the innermost first, up to the first that holds something."""
+    for folder in folders:
+        try:
+            folder.rmdir()
+        except OSError:
+            break

@@ -15,7 +15,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from gradus.core.errors import InputError, UsageError
-from gradus.core.files import naming, part_of, read_object, read_regular
+from gradus.core.files import naming, part_of, read_object, read_regular, remove_empty
 from gradus.engine.checkpoint import Checkpoints
 from gradus.engine.journal import read_journal
 
@@ -65,11 +65,7 @@ class Claim:
     def remove_lock(self) -> None:
         """Take the lock away, and the folders that were made if nothing else is in them."""
         (self.folder / LOCK).unlink(missing_ok=True)
-        for folder in self.made:
-            try:
-                folder.rmdir()
-            except OSError:  # it holds something, and so do those around it
-                break
+        remove_empty(self.made)
 
 
 @contextmanager
@@ -95,6 +91,9 @@ def _claim(folder: Path) -> Claim:
                 descriptor = _take(folder / LOCK)
             except FileNotFoundError:
                 continue
+            except BaseException:
+                remove_empty(made)
+                raise
         if descriptor is None:
             raise _taken(folder, "one that another process is making")
         claim = Claim(folder, made, descriptor)
@@ -117,8 +116,13 @@ def _take(path: Path) -> int | None:
     flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     with suppress(FileExistsError):
         descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o666)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        os.write(descriptor, MARK)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            os.write(descriptor, MARK)
+        except BaseException:  # a disk without room for seven bytes, Ctrl-C
+            path.unlink(missing_ok=True)
+            os.close(descriptor)
+            raise
         return descriptor
     descriptor = os.open(path, flags)
     try:

@@ -158,7 +158,7 @@ class Training:
         reason = "all steps taken"
         try:
             with awaited() as asked:
-                while run.step < steps:
+                while run.step < steps and not asked.number:
                     batch = next(batches, None)
                     if batch is None:
                         raise _ended(run)
@@ -171,8 +171,8 @@ class Training:
                         self._pause(rows_of(batch))
                     if run.halt is not None:
                         raise run.halt
-                    if asked.number and run.step < steps:
-                        self._leave(asked.number)
+                if asked.number:
+                    self._leave(asked.number)
         except Halt as halt:
             reason = str(halt)
             if run.step != self.saved_step:

@@ -1,5 +1,6 @@
 """Claiming a run folder: what is taken, what is refused, and that nothing but one's own is ever removed."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -123,6 +124,18 @@ def test_a_link_in_the_place_of_a_lock_is_not_followed(tmp_path: Path) -> None:
     write_json(tmp_path / "run" / "config.json", HEADER)
     with pytest.raises(InputError, match="GR-RUN-002"), held(tmp_path / "run"):
         pass
+
+
+def test_a_disk_without_room_for_the_lock_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(claim.os, "write", full)
+    with pytest.raises(InputError, match="GR-RUN-001"), claimed(tmp_path / "a" / "run"):
+        pass
+    assert contents(tmp_path) == {}
 
 
 CLAIMER = """
