@@ -94,7 +94,7 @@ TASKS = {
 
 
 def at_write(folder: Path, count: int, happens: Callable[[str], None], *, once: bool = True) -> None:
-    """Let something happen when this process has made, opened for writing or renamed so many things in a folder.
+    """Let something happen when this process has made, opened for writing or renamed so many things there.
 
     It happens at each one after that, too, if not ``once``.
     """
