@@ -149,15 +149,16 @@ class Training:
         listeners, steps = run.listeners, config.train.steps
         if run.step == 0:
             self._require_validation()
-        run.tell(Started(run.step, steps, job.name, self.recipe))
-        if config.train.warmup >= steps:
-            said = f"The warm-up of {config.train.warmup} steps is as long as the run of {steps}"
-            run.tell(Found(run.step, "GR-RUN-017", f"{said}: the rate never falls, nor reaches its height."))
-        batches = job.stream(config, parts, run)
-        learning = Learning(optims_of(parts), run)
         reason = "all steps taken"
         try:
             with awaited() as asked:
+                run.tell(Started(run.step, steps, job.name, self.recipe))
+                if config.train.warmup >= steps:
+                    said = f"The warm-up of {config.train.warmup} steps is as long as the run of {steps}"
+                    said += ": the rate never falls, nor reaches its height."
+                    run.tell(Found(run.step, "GR-RUN-017", said))
+                batches = job.stream(config, parts, run)
+                learning = Learning(optims_of(parts), run)
                 while run.step < steps and not asked.number:
                     batch = next(batches, None)
                     if batch is None:

@@ -25,6 +25,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from gradus.engine.journal import read_journal
 from tests.slow import forked
 from tests.slow.trees import Tree, differences, tree
 
@@ -268,7 +269,9 @@ class Round:
         for path in after.keys() - before.keys():
             if not f"{path}/".startswith(f"{own}/") and not f"{own}/".startswith(f"{path}/"):
                 yield f"outside of the run: {path} new"
-        if verb == "train" and ended.status in (1, 2) and not any(self.steps()):
+        journal = read_journal(self.out / "journal.jsonl")  # a step that was told was taken, saved or not
+        stepped = any(self.steps()) or any(row["step"] for row in journal)
+        if verb == "train" and ended.status in (1, 2) and not stepped:
             for path in sorted(after.keys() - before.keys())[:1]:
                 yield f"failed before its first step, and left {path}"
 
