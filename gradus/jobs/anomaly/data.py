@@ -30,7 +30,6 @@ from gradus.jobs.anomaly.prepare import (
     DataConfig,
     Part,
     RowSet,
-    is_in_order,
     keys_of,
     read_rows,
     row_set,
@@ -192,18 +191,15 @@ class RowSplits:
     def part(self, split: Split) -> Part | None:
         """The rows of a split, or None where there is none of that name.
 
-        InputError where rows of the run are gone: all of the split, or some of those that follow each other.
+        InputError where rows of the run are gone: all of the split, or some that windows reach over.
         """
         if split not in self._parts:
             begun = self._run.manifest
             found = self._opened(begun)[1] if begun and split != "all" else None
             if begun and found:
                 assert begun.found is not None
-                in_order = is_in_order(self.config, window=self.window)
-                if in_order and begun.found.lost("train", "validation", "test"):
-                    raise data_changed(
-                        begun, self._run.folder, wanted="rows that follow each other as before"
-                    )
+                if self.window > 1 and begun.found.lost("train", "validation", "test"):
+                    raise data_changed(begun, self._run.folder, wanted="all of its rows, for windows of them")
                 if not len(found.splits[split].rows):
                     raise data_changed(begun, self._run.folder, wanted=f"a row of its {split} split")
             found = found or self._load(whole=split == "all")

@@ -226,7 +226,7 @@ def row_set(
     if kept is not None:
         pieces = _kept_in(sound, kept)
     elif divided:
-        pieces = _divided(sound, config, in_order=is_in_order(config, window=window))
+        pieces = _divided(sound, config, in_order=config.time is not None or window > 1)
     else:
         pieces = {split: (split, one.order) for split, one in sound.items()}
     if encoder is None:
@@ -407,11 +407,6 @@ def _times(table: Table, config: DataConfig) -> tuple[NDArray[np.float64] | None
                 remedy="Mend the cell, or leave such rows out with --skip-bad.",
             )
     return times, faults
-
-
-def is_in_order(config: DataConfig, *, window: int) -> bool:
-    """Whether rows follow each other, because there is a time or a window."""
-    return config.time is not None or window > 1
 
 
 def keys_of(

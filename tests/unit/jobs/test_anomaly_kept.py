@@ -137,7 +137,7 @@ def test_what_is_gone_is_told_and_nothing_takes_its_place(begun, table, change, 
         assert found[split] == [key for key in before[split] if key in found[split]]
         assert len(found[split]) == len(before[split]) - lost.get(split, 0)
     assert opened.run.manifest.found.lost(*SPLITS) == sum(lost.values())
-    if begun.opened.config.data.time or begun.opened.config.model == WINDOWS:
+    if begun.opened.config.model == WINDOWS:
         with pytest.raises(InputError, match="GR-RUN-019"):
             opened.parts.rows.part("test")
     else:
