@@ -5,24 +5,35 @@ of the training table are in the validation split only, where variants are compa
 """
 
 import re
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
 from gradus.core.errors import InputError, UsageError
 from gradus.data.encode import Encoder
+from gradus.data.manifest import LEFT_OUT, Manifest, data_changed
 from gradus.data.members import folder_names, is_left_behind
 from gradus.data.row_windows import windows_at
 from gradus.data.rows import Table, joined, read_table, table_of
 from gradus.data.sources import locate
 from gradus.engine.job import Split
+from gradus.engine.run import Run
 from gradus.jobs.anomaly.drift import Profile
 from gradus.jobs.anomaly.formats import Format, recognise
-from gradus.jobs.anomaly.prepare import DataConfig, Part, RowSet, row_set
+from gradus.jobs.anomaly.prepare import (
+    NORMAL,
+    DataConfig,
+    Part,
+    RowSet,
+    keys_of,
+    read_rows,
+    row_set,
+)
 from gradus.jobs.anomaly.synthetic import correlated_rows
 
 ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
@@ -41,10 +52,16 @@ def load(config: DataConfig, *, window: int, encoder: Encoder | None = None, who
 def _load(
     config: DataConfig, window: int, encoder: Encoder | None, whole: bool, stamp: tuple[Any, ...]
 ) -> RowSet:
-    tables, kind = tables_of(config)
+    tables, kind = _tables(config, stamp)
     if whole:
         tables = {"all": joined(list(tables.values()))}
-    return row_set(tables, kind, config, window=window, divided=not whole, encoder=encoder)
+    reading = read_rows(tables, kind, config, encoder=encoder)
+    return row_set(reading, config, window=window, divided=not whole, encoder=encoder)
+
+
+@lru_cache(maxsize=1)
+def _tables(config: DataConfig, stamp: tuple[Any, ...]) -> tuple[dict[str, Table], Format]:
+    return tables_of(config)
 
 
 def _stamp(config: DataConfig) -> tuple[Any, ...]:
@@ -160,23 +177,71 @@ def survey(config: DataConfig, *, window: int) -> dict[str, Any]:
 class RowSplits:
     """The rows of a run by split, on its device; they are read when a split is first asked for."""
 
-    def __init__(
-        self, config: DataConfig, *, window: int, about: dict[str, Any], device: torch.device
-    ) -> None:
-        self.config, self.window, self.device = config, window, device
+    def __init__(self, config: DataConfig, *, window: int, about: dict[str, Any], run: Run) -> None:
+        self.config, self.window, self.device = config, window, run.device
         self.encoder = Encoder.from_json(about["columns"])
         self.profile = Profile(self.encoder, **about["profile"])
         self.table: tuple[str, ...] = tuple(about["table"])
         self.known: tuple[str, ...] = tuple(about["known"])
+        self._labelled: bool = about["labelled"]
+        self._run = run
         self._parts: dict[Split, Part | None] = {}
+        self._kept: tuple[Manifest, RowSet | None] | None = None
 
     def part(self, split: Split) -> Part | None:
-        """The rows of a split, or None where there is none of that name."""
+        """The rows of a split, or None where there is none of that name.
+
+        InputError where rows of the run are gone: all of the split, or some that windows reach over.
+        """
         if split not in self._parts:
-            found = load(self.config, window=self.window, encoder=self.encoder, whole=split == "all")
+            begun = self._run.manifest
+            found = self._opened(begun)[1] if begun and split != "all" else None
+            if begun and found:
+                assert begun.found is not None
+                if self.window > 1 and begun.found.lost("train", "validation", "test"):
+                    raise data_changed(begun, self._run.folder, wanted="all of its rows, for windows of them")
+                if not len(found.splits[split].rows):
+                    raise data_changed(begun, self._run.folder, wanted=f"a row of its {split} split")
+            found = found or self._load(whole=split == "all")
             part = found.splits.get(split)
             self._parts[split] = part.to(self.device) if part else None
         return self._parts[split]
+
+    def manifest(self) -> Manifest:
+        """The keys of all rows, by split."""
+        if begun := self._run.manifest:
+            return self._opened(begun)[0]
+        found, splits = self._load(whole=False), {}
+        for split, part in found.splits.items():
+            unchanged = np.full(len(part.rows), NORMAL, dtype=object)  # before anomalies were planted
+            label = part.label if self._labelled else unchanged
+            columns = self.encoder.names
+            splits[split] = keys_of(part.table, part.rows, label, columns, self.config, window=self.window)
+        return Manifest.of(splits)
+
+    def _load(self, *, whole: bool) -> RowSet:
+        return load(self.config, window=self.window, encoder=self.encoder, whole=whole)
+
+    def _opened(self, begun: Manifest) -> tuple[Manifest, RowSet | None]:
+        """The rows of now by the splits of a run that is opened again: their keys, and what they are.
+
+        Rows of the run's own data that cannot be read are left out; other data may hold none of its rows.
+        """
+        if self._kept is None:
+            config = replace(self.config, skip_bad=True) if self._run.own_data else self.config
+            tables, kind = _tables(config, _stamp(config))
+            reading = read_rows(tables, kind, config, encoder=self.encoder, labelled=self._labelled)
+            keys = reading.keyed(config, window=self.window)
+            places = self._run.arrange(keys)
+            now = Manifest.of({split: keys.at(rows) for split, rows in (places or {}).items()}, read=keys)
+            found = None
+            if places is not None:
+                kept = {split: rows for split, rows in places.items() if split != LEFT_OUT}
+                found = row_set(
+                    reading, config, window=self.window, divided=True, encoder=self.encoder, kept=kept
+                )
+            self._kept = now, found
+        return self._kept
 
     def items(self, split: Split, ends: Tensor) -> Float[Tensor, "B *T F"]:
         """The rows that ``ends`` names, (B, F), or the windows that end at them, (B, T, F)."""

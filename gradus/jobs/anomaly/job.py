@@ -66,7 +66,7 @@ def build(config: Config, run: Run) -> Parts:
     about: dict[str, Any] = run.decide(
         "data", lambda: survey(config.data, window=window), "measured on the training split"
     )
-    rows = RowSplits(config.data, window=window, about=about, device=run.device)
+    rows = RowSplits(config.data, window=window, about=about, run=run)
     num_features = len(rows.encoder.owners)
     nets = [_make(config.model, num_features)]
     if config.one_class:
@@ -286,5 +286,6 @@ JOB = Job(
     baseline=baseline,
     deploy=deploy,
     panels=show,
+    items=lambda config, parts: parts.rows.manifest(),
     examine=examine,
 )

@@ -4,7 +4,7 @@ Letters: N rows of a split, M items, F features.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from shlex import quote
@@ -31,16 +31,19 @@ from gradus.data.encode import (
     read_codes,
     read_columns,
 )
+from gradus.data.manifest import Keys, content_keys, key_of
 from gradus.data.notation import Decimal, Notation, about_notations, notations_of, numbers_of, unit_of
 from gradus.data.row_windows import starts_of, window_ends
-from gradus.data.rows import Table
+from gradus.data.rows import Table, joined
 from gradus.jobs.anomaly.formats import Format
 
 NORMAL, PLANTED = "normal", "planted"
+ALL = "all"  # tables together: that of a set without a table for each split
 PLANTED_SHARE = 0.2
 FEWEST = 10  # normal rows to learn from: fewer show nothing
 
 Rows = NDArray[np.int64]
+LabelsOfRows = NDArray[np.object_]
 PartOfRows = Annotated[float, Within(above=0.0, below=1.0)]
 
 
@@ -152,22 +155,36 @@ class Sound:
     """Its rows in the order of time, or as they come."""
 
 
-def row_set(
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The tables of a config by the split that they are named for, without their broken rows."""
+
+    sound: dict[str, Sound]
+    kinds: dict[str, str]
+    """What each column that is learnt from holds: number or category."""
+    label: str | None
+    labelled: bool
+    columns: tuple[str, ...]
+    """All columns of the first table, the one to train on."""
+    notes: list[str]
+
+    def keyed(self, config: DataConfig, *, window: int) -> Keys:
+        """The keys of the rows of all tables, one table after the other."""
+        each = [(one.table, np.arange(len(one.table)), one.label) for one in self.sound.values()]
+        return Keys.together(keys_of(*one, tuple(self.kinds), config, window=window) for one in each)
+
+
+def read_rows(
     tables: Mapping[str, Table],
     kind: Format,
     config: DataConfig,
     *,
-    window: int,
-    divided: bool,
     encoder: Encoder | None,
-) -> RowSet:
-    """The splits train, validation and test, or all rows as they come; an ``encoder`` that is given is used.
-
-    The first table is the one to train on. Rows that follow each other, because there is a time or a window,
-    are divided into stretches.
-    """
+    labelled: bool | None = None,
+) -> Reading:
+    """The rows of tables that can be used; ``encoder`` and ``labelled`` are what a trained run knows."""
     first = next(iter(tables.values()))
-    label = config.label or kind.label
+    label = config.label or kind.label if labelled is not False else None
     if label is not None and label == config.id_column:
         raise UsageError(
             "GR-CONFIG-003",
@@ -187,36 +204,60 @@ def row_set(
     sound = {
         split: _sound(table, list(kinds), numbers, config, label=label) for split, table in tables.items()
     }
-    if divided:
+    is_labelled = label is not None if labelled is None else labelled
+    return Reading(sound, kinds, label, is_labelled, first.columns, notes)
+
+
+def row_set(
+    reading: Reading,
+    config: DataConfig,
+    *,
+    window: int,
+    divided: bool,
+    encoder: Encoder | None,
+    kept: Mapping[str, Rows] | None = None,
+) -> RowSet:
+    """The splits train, validation and test, or all rows as they come; an ``encoder`` that is given is used.
+
+    Rows that follow each other, because there is a time or a window, are divided into stretches. ``kept`` are
+    the rows of each split, of all tables one after the other, where they are known.
+    """
+    sound, notes = reading.sound, list(reading.notes)
+    if kept is not None:
+        pieces = _kept_in(sound, kept)
+    elif divided:
         pieces = _divided(sound, config, in_order=config.time is not None or window > 1)
     else:
         pieces = {split: (split, one.order) for split, one in sound.items()}
     if encoder is None:
         table, rows = pieces["train"]
         rows = rows[sound[table].label[rows] == NORMAL]
-        _refuse_few(sound[table], rows, config, label)
-        encoder = _fitted(sound[table], rows, kinds)
+        _refuse_few(sound[table], rows, config, reading.label)
+        encoder = _fitted(sound[table], rows, reading.kinds)
     encoded = {
         split: encoder.encode(one.numbers, read_codes(encoder, one.table)) for split, one in sound.items()
     }
+    if any(table == ALL and ALL not in sound for table, _ in pieces.values()):
+        encoded[ALL] = torch.cat(list(encoded.values()))
+        sound = sound | {ALL: _together(list(sound.values()))}
     splits = {
         split: _part(split, sound[table], encoded[table], rows, config, window=window)
         for split, (table, rows) in pieces.items()
     }
-    if label is None and divided:
+    if not reading.labelled and divided:
         splits |= {name: _planted(splits[name], encoder, name) for name in ("validation", "test")}
         notes.append(
             f"no label column: every row is taken for normal, and scores are against {PLANTED_SHARE:.0%} of "
             "rows with half of their columns taken from another row"
         )
-    if divided:
+    if divided and kept is None:
         _refuse_uneven(splits, window=window)
     known = sorted(set(next(iter(sound.values())).label.tolist()) - {NORMAL})
     return RowSet(
         splits=splits,
         encoder=encoder,
-        columns=first.columns,
-        labelled=label is not None,
+        columns=reading.columns,
+        labelled=reading.labelled,
         known=tuple(known),
         notes=tuple(notes),
         faults=tuple(fault for one in sound.values() for fault in one.table.faults),
@@ -368,6 +409,55 @@ def _times(table: Table, config: DataConfig) -> tuple[NDArray[np.float64] | None
     return times, faults
 
 
+def keys_of(
+    table: Table,
+    rows: Rows,
+    label: LabelsOfRows,
+    columns: tuple[str, ...],
+    config: DataConfig,
+    *,
+    window: int,
+) -> Keys:
+    """Keys of rows of a table: of the cells of these columns, their time and what they are.
+
+    Where windows end at the borders of files, the first row of a file is another than the same one elsewhere.
+    """
+    import polars
+
+    time = (config.time,) if config.time is not None and config.time in table.columns else ()
+    cells = table.cells.select(list(dict.fromkeys((*columns, *time))))[rows]
+    texts = cells.select(polars.concat_str(polars.all(), separator="\0")).to_series()
+    names, which = np.unique(label.astype(str), return_inverse=True)
+    keys = content_keys(text.encode() for text in texts)
+    keys ^= np.array([key_of(name) for name in names], dtype=np.int64)[which]
+    if window > 1 and config.time is None:
+        keys[np.isin(rows, table.bounds[:-1])] ^= key_of("the first row of a file")
+    places = np.concatenate([[f"{where}, line {line}" for line in lines] for where, lines in table.origins])
+    return Keys(keys, places[rows].tolist())
+
+
+def _kept_in(sound: Mapping[str, Sound], kept: Mapping[str, Rows]) -> dict[str, tuple[str, Rows]]:
+    """For each split its table and its rows there; all tables together where its rows are in several now."""
+    bounds = np.cumsum([0, *(len(one.table) for one in sound.values())])
+    pieces = {}
+    for split, rows in kept.items():
+        tables = np.unique(np.searchsorted(bounds, rows, side="right") - 1)
+        if len(tables) == 1:
+            pieces[split] = (list(sound)[tables[0]], rows - bounds[tables[0]])
+        else:
+            pieces[split] = (ALL, rows)
+    return pieces
+
+
+def _together(sound: list[Sound]) -> Sound:
+    """The rows of all tables, with the columns that all of them have."""
+    common = tuple(name for name in sound[0].table.columns if all(name in one.table.columns for one in sound))
+    tables = [replace(one.table, columns=common, cells=one.table.cells.select(common)) for one in sound]
+    label = np.concatenate([one.label for one in sound])
+    numbers = np.concatenate([one.numbers for one in sound])
+    return Sound(joined(tables), numbers, label, np.arange(len(label)))
+
+
 # -- splits ----------------------------------------------------------------------------------------------
 
 
@@ -375,7 +465,7 @@ def _divided(
     sound: Mapping[str, Sound], config: DataConfig, *, in_order: bool
 ) -> dict[str, tuple[str, Rows]]:
     """For each split its table and its rows there."""
-    table = "train" if "train" in sound else "all"
+    table = "train" if "train" in sound else ALL
     rows = sound[table].order
     if table == "train":
         tested = ("test", sound["test"].order)
@@ -415,7 +505,8 @@ def _part(
         starts = torch.zeros(len(rows), dtype=torch.int64)
     else:
         begins = starts_of(sound.table.bounds)[rows]  # rows of one stretch, in the order of the table
-        starts = (begins - int(rows[0])).clamp(min=0) if len(rows) else begins
+        is_first = begins.diff(prepend=torch.tensor([-1])) != 0
+        starts = torch.where(is_first, torch.arange(len(rows)), 0).cummax(0).values
     ends = torch.arange(len(rows))
     if split == "train":
         is_normal = torch.from_numpy(np.asarray(label == NORMAL, dtype=np.bool_))

@@ -82,7 +82,7 @@ def build(config: Config, run: Run) -> Parts:
         log_returns=config.data.transform == "log_returns",
         coverage=coverage,
     )
-    series = SeriesSplits(config.data, about=about, device=run.device)
+    series = SeriesSplits(config.data, about=about, run=run)
     return Parts(
         model=run.place(model),
         optim=Optim(nets[0] if config.members == 1 else model.nets, config.train),
@@ -241,5 +241,6 @@ JOB = Job(
     baseline=baseline,
     deploy=deploy,
     panels=show,
+    items=lambda config, parts: parts.series.manifest(),
     examine=examine,
 )

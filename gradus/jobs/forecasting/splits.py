@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,14 @@ from torch import Tensor
 
 from gradus.core.errors import InputError, UsageError
 from gradus.data.calendar import DAY, Step, worded
+from gradus.data.manifest import Manifest
 from gradus.data.mending import Series
 from gradus.data.windows import Span, as_places, cut, rolled, starts_in, windows
 from gradus.engine.job import Split
-from gradus.jobs.forecasting.data import DataConfig, notation_of
-from gradus.jobs.forecasting.inputs import Part, encoded, load, wrong_columns
+from gradus.engine.run import Run
+from gradus.jobs.forecasting.data import DataConfig, beside_of, notation_of
+from gradus.jobs.forecasting.inputs import Columns, Part, encoded, load, wrong_columns
+from gradus.jobs.forecasting.kept import Bounds, Opened, manifest_of, opened
 from gradus.metrics.forecast import naive_forecasts
 
 ETT_ROWS = (8640, 11520, 14400)  # 12, 4 and 4 months of hours; what comes after is not used
@@ -26,7 +30,7 @@ def past_rows(config: DataConfig) -> int:
     return config.input_steps + (config.transform == "log_returns")
 
 
-def bounds_of(part: Part, config: DataConfig) -> tuple[int, int, int]:
+def bounds_of(part: Part, config: DataConfig) -> Bounds:
     """Where validation and test begin and test ends, in rows of a part."""
     shift = part.series.num_seen - len(part.inputs)
     count = part.series.num_seen
@@ -68,7 +72,7 @@ def _bad_border(borders: Sequence[str], wanted: str) -> UsageError:
 
 
 def starts_of(
-    parts: Sequence[Part], config: DataConfig, bounds: Sequence[tuple[int, int, int]], split: Split
+    parts: Sequence[Part], config: DataConfig, bounds: Sequence[Bounds], split: Split
 ) -> Int64[Tensor, "N"]:
     """Where the windows of a split begin, in the rows of all parts end to end."""
     ranges, offset = [], 0
@@ -93,9 +97,7 @@ def starts_of(
     return as_places(ranges)
 
 
-def count_windows(
-    parts: Sequence[Part], config: DataConfig, bounds: Sequence[tuple[int, int, int]]
-) -> dict[str, int]:
+def count_windows(parts: Sequence[Part], config: DataConfig, bounds: Sequence[Bounds]) -> dict[str, int]:
     """Windows by split; InputError where a split that was asked for has none."""
     splits: tuple[Split, ...] = ("train", "validation", "test")
     counts: dict[str, int] = {split: len(starts_of(parts, config, bounds, split)) for split in splits}
@@ -148,18 +150,23 @@ def inputs_of(batch: Mapping[str, Tensor]) -> list[Tensor]:
 class SeriesSplits:
     """The series of a run end to end in tensors on its device, read when a split is first asked for."""
 
-    def __init__(self, config: DataConfig, *, about: dict[str, Any], device: torch.device) -> None:
-        self.config, self.about, self.device = config, about, device
+    def __init__(self, config: DataConfig, *, about: dict[str, Any], run: Run) -> None:
+        self.config, self.about, self.device = config, about, run.device
+        self._run = run
+        self._opened: Opened | None = None
         self.parts: list[Part] = []
         self._inputs = self._known = self._static = torch.empty(0)
         self._owners = torch.empty(0)
         self._starts: dict[Split, Tensor] = {}
 
     def starts(self, split: Split) -> Int64[Tensor, "N"]:
-        """Where the windows of a split begin; none where there is no such split."""
+        """Where the windows of a split begin; none where there is no such split.
+
+        InputError where rows of the run are gone, or others came between them.
+        """
         if split not in self._starts:
             self._read()
-            bounds = [bounds_of(part, self.config) for part in self.parts]
+            bounds = [(0, 0, 0)] * len(self.parts) if split == "all" else self._bounds()
             self._starts[split] = starts_of(self.parts, self.config, bounds, split).to(self.device)
         return self._starts[split]
 
@@ -196,10 +203,46 @@ class SeriesSplits:
         past = batch["past"][:, :, : len(self.about["targets"])]
         return naive_forecasts(past, horizon=self.config.horizon, season=self.about["season"])
 
+    def manifest(self) -> Manifest:
+        """The keys of all rows, by split."""
+        if self._run.manifest:
+            return self._now().manifest
+        parts = self._load(self.config)[0]
+        return manifest_of(parts, [bounds_of(part, self.config) for part in parts], self._looked_at())
+
+    def _load(self, config: DataConfig) -> tuple[list[Part], Columns]:
+        return load(config, tuple(self.about["targets"]))
+
+    def _looked_at(self) -> list[str]:
+        """The columns of the table that the run knows."""
+        beside = beside_of(self.config).values()
+        return list(dict.fromkeys([*self.about["targets"], *self.config.past, *self.config.known, *beside]))
+
+    def _own(self) -> DataConfig:
+        """The data of a run that is opened again: none of its rows is among those that cannot be read."""
+        return replace(self.config, skip_bad=True) if self._run.own_data else self.config
+
+    def _now(self) -> Opened:
+        """What there is now of a run that is opened again."""
+        if self._opened is None:
+            self._opened = opened(self._load(self._own())[0], self._looked_at(), self._run)
+        return self._opened
+
+    def _bounds(self) -> list[Bounds]:
+        """Where validation and test begin and test ends in each part."""
+        kept = self._now() if self._run.manifest else None
+        if kept and kept.fault:
+            raise kept.fault
+        return kept.bounds if kept and kept.bounds else [bounds_of(part, self.config) for part in self.parts]
+
     def _read(self) -> None:
         if self.parts:
             return
-        parts, columns = load(self.config, tuple(self.about["targets"]))
+        parts, columns = self._load(self._own() if self._run.manifest else self.config)
+        if self._run.manifest:
+            parts = self._now().parts
+            if not parts:
+                raise self._now().fault or AssertionError("a run without a row")
         if list(columns.inputs) != self.about["inputs"] or list(columns.known) != self.about["known"]:
             raise wrong_columns(parts[0].series.where, self.about["inputs"], list(columns.inputs))
         for part in parts:

@@ -16,7 +16,8 @@ from gradus.data.mending import Mending
 from gradus.engine import contract, folder
 from gradus.engine.loop import measure, scoring
 from gradus.engine.probes import Scratch
-from gradus.engine.settings import OptimConfig
+from gradus.engine.run import Run
+from gradus.engine.settings import OptimConfig, TrainConfig
 from gradus.jobs.forecasting import JOB
 from gradus.jobs.forecasting.baseline import baseline_of, naive_scores, verdict
 from gradus.jobs.forecasting.config import Config
@@ -50,7 +51,7 @@ def scratch(config: Config) -> Scratch:
 
 
 def splits_of(config: DataConfig) -> SeriesSplits:
-    return SeriesSplits(config, about=survey(config), device=CPU)
+    return SeriesSplits(config, about=survey(config), run=Run(TrainConfig(), device=CPU))
 
 
 def prices(tmp_path, *, rows=ROWS, name="prices.csv", **columns):
@@ -746,7 +747,7 @@ def test_the_report_says_which_series_are_forecast_worst(shops, monkeypatch):
         alone = shops / f"alone{place}.csv"
         polars.read_csv(shops / "shops.csv").filter(polars.col("shop") == name).write_csv(alone)
         other = replace(config, data=replace(config.data, path=str(alone)))
-        only = folder.open_run(JOB, shops / "run", config=other).parts
+        only = folder.open_run(JOB, shops / "run", config=other, own_data=False).parts
         score, losses = score_of(other, only, "test")
         naives = {one.name: one.score.compute()["mse"] for one in naive_scores(only.series, "test")}
         mse = score.compute()["mse"]
@@ -780,12 +781,12 @@ def test_a_bad_series_of_a_table_is_named_and_left_out_alone(shops, tmp_path, ca
 def test_a_run_is_scored_on_other_series(trained, tmp_path):
     config = folder.config_of(trained / "run", JOB)
     other = replace(config, data=replace(config.data, path=prices(tmp_path, rows=80)))
-    opened = folder.open_run(JOB, trained / "run", config=other)
+    opened = folder.open_run(JOB, trained / "run", config=other, own_data=False)
     assert measure(JOB, other, opened.parts, opened.run, split="all")["mse"] > 0
     wide = polars.read_csv(other.data.path)[::2]
     wide.write_csv(tmp_path / "every_other_day.csv")
     other = replace(other, data=replace(other.data, path=str(tmp_path / "every_other_day.csv")))
-    opened = folder.open_run(JOB, trained / "run", config=other)
+    opened = folder.open_run(JOB, trained / "run", config=other, own_data=False)
     with pytest.raises(GradusError, match=r"a row every 1 day.*2 days.*GR-SERIES-054"):
         measure(JOB, other, opened.parts, opened.run, split="all")
 
