@@ -14,7 +14,7 @@ from gradus.core.errors import InputError
 from gradus.core.files import read_object
 from gradus.engine import folder
 from gradus.engine.claim import Claim
-from gradus.engine.devices import World, leave_world
+from gradus.engine.devices import World
 from gradus.engine.job import Job
 from gradus.engine.run import out_of_memory
 from gradus.engine.signals import Interrupted
@@ -36,14 +36,12 @@ def carry_out(
     """Train the run in ``out`` to its end, or to another one, score it, report it; exit status 0."""
     if world.rank > 0:
         folder.execute(job, out, steps=steps, world=world, strict=strict)
-        leave_world()
         return 0
     print(f"run {out}\nreading the data and timing what the plan leaves open", flush=True)
     with following(job.headline) as line, enough_memory(out), naming_interrupted(out):
         result = folder.execute(
             job, out, steps=steps, world=world, watch=line.listen, claim=claim, strict=strict
         )
-    leave_world()
     report = report_of(folder.open_run(job, out), out)
     print_result(result)
     print_judgement(job, out, result)

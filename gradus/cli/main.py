@@ -72,7 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain(error)
         return error.exit_status
     except KeyboardInterrupt as stop:
-        print(f"\n{stop or 'interrupted'}", file=sys.stderr)
+        if "RANK" not in os.environ:  # of several processes the launcher speaks
+            print(f"\n{stop or 'interrupted'}", file=sys.stderr)
         return 128 + (stop.number if isinstance(stop, Interrupted) else SIGINT)
     except BrokenPipeError:  # the reader of a pipe had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

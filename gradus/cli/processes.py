@@ -2,10 +2,19 @@
 
 import logging
 import os
+import signal
+from pathlib import Path
+from signal import SIGTERM
+
+from gradus.core.errors import InputError
+from gradus.engine.signals import Interrupted
 
 
-def spread(count: int, command: list[str]) -> int:
-    """Run ``gradus COMMAND`` in ``count`` processes that share every batch; returns the exit status."""
+def spread(count: int, command: list[str], *, run: Path) -> int:
+    """Run ``gradus COMMAND`` in ``count`` processes that share every batch; returns the exit status.
+
+    A process that fails says why itself; InputError where one was killed, for then nobody has.
+    """
     from torch.distributed import run as torchrun
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -16,9 +25,24 @@ def spread(count: int, command: list[str]) -> int:
         torchrun.main(["--standalone", "--nproc-per-node", str(count), "-m", "gradus", *command])
     except ChildFailedError as failed:
         _, first = failed.get_first_failure()
-        return max(1, first.exitcode)  # below 0 where a signal ended it
+        killed = {rank: one.exitcode for rank, one in failed.failures.items() if one.exitcode < 0}
+        for rank, exitcode in killed.items():
+            if first.exitcode < 0 or exitcode != -SIGTERM:  # which the launcher sends to the others
+                raise _killed(rank, count, -exitcode, run) from failed
+        return max(1, first.exitcode)
     except SignalException as stopped:
-        raise KeyboardInterrupt from stopped
+        raise Interrupted(int(stopped.sigval)) from stopped
     finally:
         logging.disable(logging.NOTSET)
     return 0
+
+
+def _killed(rank: int, count: int, number: int, run: Path) -> InputError:
+    name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
+    return InputError(
+        "GR-RUN-022",
+        where=str(run),
+        wanted=f"{count} processes that work to the end",
+        got=f"{name} in process {rank}",
+        remedy="Give it more memory if the system ended it; resume goes on from the last checkpoint.",
+    )

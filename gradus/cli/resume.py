@@ -7,13 +7,14 @@ from typing import Annotated
 import tyro
 
 from gradus.cli import arguments
-from gradus.cli.finish import carry_out, print_result
+from gradus.cli.finish import carry_out, naming_interrupted, print_result
+from gradus.cli.main import complain
 from gradus.cli.processes import spread
 from gradus.core.configs import Count, check
 from gradus.core.errors import UsageError
 from gradus.core.files import read_object
 from gradus.engine import folder
-from gradus.engine.devices import join_world
+from gradus.engine.devices import joined_world
 from gradus.jobs import job_of
 
 
@@ -59,10 +60,11 @@ def run(given: list[str]) -> int:
         print_result(read_object(out / "metrics.json", "metrics", "baseline_metrics", "headline"))
         print(f"\nrun {out} is complete; extend it with --train.steps N")  # early stopping ends a run as well
         return 0
-    world = join_world()
-    if asked.devices > 1 and world.size == 1:
-        extended = [] if steps is None else ["--train.steps", str(steps)]
-        named = [] if asked.job is None else ["--job", asked.job]
-        strict = ["--strict"] if asked.strict else []
-        return spread(asked.devices, ["resume", str(out), *extended, *named, *strict])
-    return carry_out(job, out, world, steps=steps, strict=asked.strict)
+    with joined_world(complain) as world:
+        if asked.devices == 1 or world.size > 1:
+            return carry_out(job, out, world, steps=steps, strict=asked.strict)
+    extended = [] if steps is None else ["--train.steps", str(steps)]
+    named = [] if asked.job is None else ["--job", asked.job]
+    strict = ["--strict"] if asked.strict else []
+    with naming_interrupted(out):
+        return spread(asked.devices, ["resume", str(out), *extended, *named, *strict], run=out)

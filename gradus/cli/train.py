@@ -11,13 +11,14 @@ from typing import Annotated
 import tyro
 
 from gradus.cli import arguments
-from gradus.cli.finish import carry_out
+from gradus.cli.finish import carry_out, naming_interrupted
+from gradus.cli.main import complain
 from gradus.cli.processes import spread
 from gradus.cli.recipes import Chosen, choose, explain, with_whole_paths
 from gradus.core.configs import Count, check
 from gradus.core.errors import UsageError
 from gradus.engine.claim import Claim
-from gradus.engine.devices import join_world, num_processes
+from gradus.engine.devices import World, joined_world, num_processes
 from gradus.engine.folder import new_run
 from gradus.jobs import TABLE
 
@@ -47,19 +48,26 @@ def run(given: list[str]) -> int:
     check(asked)
     chosen = choose(asked.target, rest, data=asked.data, skip_bad=asked.skip_bad, verb="train")
     places = _places(asked.out, f"{chosen.job.name}-{chosen.recipe}")
-    world, claim = join_world(), None
-    if world.rank > 0:
-        world.wait()
-        return carry_out(chosen.job, next(places), world)
+    with joined_world(complain) as world:
+        if world.rank > 0:
+            world.wait()
+            return carry_out(chosen.job, next(places), world)
+        return _carried_out(asked, chosen, places, world)
+
+
+def _carried_out(asked: Arguments, chosen: Chosen, places: Iterator[Path], world: World) -> int:
+    """Train a new run, here or in processes that share it; one that failed before its first step is gone."""
+    claim = None
     try:
         with ExitStack() as stack:
             claim = stack.enter_context(_begun(chosen, places))
             world.wait()
-            if asked.devices > 1 and world.size == 1:
-                claim.release()
-                named = [] if chosen.reference in TABLE else ["--job", chosen.reference]
-                return spread(asked.devices, ["resume", str(claim.folder), *named])
-            return carry_out(chosen.job, claim.folder, world, claim=claim)
+            if asked.devices == 1 or world.size > 1:
+                return carry_out(chosen.job, claim.folder, world, claim=claim)
+            claim.release()
+            named = [] if chosen.reference in TABLE else ["--job", chosen.reference]
+            with naming_interrupted(claim.folder):
+                return spread(asked.devices, ["resume", str(claim.folder), *named], run=claim.folder)
     finally:
         if claim and not (claim.folder / "config.json").exists():
             print(f"run {claim.folder} is taken away again: it failed before its first step", flush=True)

@@ -2,7 +2,10 @@
 
 import os
 import platform
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib import metadata
 from typing import Any, TypeVar
 
@@ -10,9 +13,14 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from gradus.core.errors import UsageError
+from gradus.core.errors import GradusError, UsageError
 
 T = TypeVar("T")
+
+
+FOR_EVER = timedelta(days=365)  # how long a process waits for one that evaluates or reports
+TELLING = timedelta(seconds=10)
+CONNECTION = ("connection", "gloo", "broken pipe", "timed out", "socket")  # words of errors of a lost peer
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +35,16 @@ class World:
         for dtype in dict.fromkeys(t.dtype for t in tensors):  # a set has another order in each process
             alike = [t for t in tensors if t.dtype == dtype]
             flat = torch.cat([t.reshape(-1) for t in alike])
-            dist.all_reduce(flat)
+            with _ending_with_others():
+                dist.all_reduce(flat)
             for t, summed in zip(alike, flat.split([t.numel() for t in alike]), strict=True):
                 t.copy_(summed.view_as(t))
 
     def union(self, names: list[str]) -> list[str]:
         """The names that any process has, in one order for all."""
         gathered: list[list[str]] = [[]] * self.size
-        dist.all_gather_object(gathered, names)
+        with _ending_with_others():
+            dist.all_gather_object(gathered, names)
         return list(dict.fromkeys(name for some in gathered for name in some))
 
     def of_first(self, value: T) -> T:
@@ -42,16 +52,27 @@ class World:
         if self.size == 1:
             return value
         box = [value]
-        dist.broadcast_object_list(box, src=0)
+        with _ending_with_others():
+            dist.broadcast_object_list(box, src=0)
         return box[0]
 
     def wait(self) -> None:
-        """Return when every process has come here; end this one where another has failed, and said why."""
+        """Return when every process has come here."""
         if self.size > 1:
-            try:
+            with _ending_with_others():
                 dist.barrier()
-            except RuntimeError as error:
-                raise SystemExit(1) from error
+
+
+@contextmanager
+def _ending_with_others() -> Iterator[None]:
+    """End this process quietly where another one has ended, which has said why, or the launcher does."""
+    try:
+        yield
+    except RuntimeError as error:
+        is_lost = isinstance(error, dist.DistError) or any(w in str(error).lower() for w in CONNECTION)
+        if not is_lost:
+            raise
+        raise SystemExit(1) from error
 
 
 def num_processes() -> int:
@@ -59,20 +80,39 @@ def num_processes() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
-def join_world() -> World:
-    """Join the processes that torchrun started, or be the only one."""
+@contextmanager
+def joined_world(tell: Callable[[GradusError], None]) -> Iterator[World]:
+    """The processes that torchrun started, or this one alone; they leave together when all are done.
+
+    An error that several of them meet is told by one, while the others wait: the launcher ends them all as
+    soon as it sees that one has.
+
+    Threads of a group that is still open when Python ends abort the process: it is closed whatever happens.
+    In the end everybody first hears, from the store of the launcher, that all have come so far: a process
+    that closed its connections any sooner would take them from others that still wait on them.
+    """
     if num_processes() == 1:
-        return World()
-    if not dist.is_initialized():
-        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        yield World()
+        return
+    store, rank, size = next(dist.rendezvous("env://"))  # type: ignore[attr-defined]
+    backend = "nccl" if torch.cuda.is_available() else "gloo"
+    dist.init_process_group(backend, store=store, rank=rank, world_size=size)
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    return World(dist.get_rank(), dist.get_world_size())
-
-
-def leave_world() -> None:
-    """Leave the other processes in order, if there are any."""
-    if dist.is_initialized():
+    try:
+        yield World(rank, size)
+        store.set(f"gradus/done/{rank}", "")
+        with _ending_with_others():
+            store.wait([f"gradus/done/{other}" for other in range(size)], FOR_EVER)
+    except GradusError as error:
+        if store.add("gradus/failed", 1) == 1:
+            tell(error)
+            store.set("gradus/told", "")
+        else:
+            with suppress(RuntimeError):
+                store.wait(["gradus/told"], TELLING)
+        raise SystemExit(error.exit_status) from error
+    finally:
         dist.destroy_process_group()
 
 

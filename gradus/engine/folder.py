@@ -153,6 +153,8 @@ def execute(
         training.train()
         metrics = training.finish()
         _tell_damage(checkpoints.damaged[passed_over:], training.run)
+        if strict:
+            refuse_damage(checkpoints.damaged, where=folder)
         result = _result(job, training.config, training, metrics)
         if world.rank == 0:
             write_json(folder / "metrics.json", without_nan(result))

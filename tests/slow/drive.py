@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from gradus.core.facts import Listeners, Started
 from gradus.engine import folder
-from gradus.engine.devices import join_world, leave_world
+from gradus.engine.devices import joined_world
 from gradus.engine.job import Job
 from gradus.engine.optim import Optim
 from gradus.engine.run import Run
@@ -71,19 +71,19 @@ def say_ready(listeners: Listeners) -> None:
 
 def main(name: str, out: Path, settings: dict[str, Any]) -> None:
     torch.set_num_threads(1)
-    job, world = JOBS[name], join_world()
-    if world.rank == 0 and not (out / "config.json").exists():
-        config = job.recipes["smoke"]().config
-        if "optim" in settings:
-            settings["optim"] = OptimConfig(**settings["optim"])
-        if settings.get("schedule") == "plateau":
-            settings["schedule"] = Plateau(patience=1)
-        train = replace(config.train, **({"device": "cpu"} | settings))
-        folder.begin(out, reference=name, recipe="smoke", config=replace(config, train=train))
-    world.wait()
-    result = folder.execute(job, out, world=world, watch=say_ready)
-    (out / f"rank-{world.rank}.json").write_text(json.dumps(result))
-    leave_world()
+    job = JOBS[name]
+    with joined_world(print) as world:
+        if world.rank == 0 and not (out / "config.json").exists():
+            config = job.recipes["smoke"]().config
+            if "optim" in settings:
+                settings["optim"] = OptimConfig(**settings["optim"])
+            if settings.get("schedule") == "plateau":
+                settings["schedule"] = Plateau(patience=1)
+            train = replace(config.train, **({"device": "cpu"} | settings))
+            folder.begin(out, reference=name, recipe="smoke", config=replace(config, train=train))
+        world.wait()
+        result = folder.execute(job, out, world=world, watch=say_ready)
+        (out / f"rank-{world.rank}.json").write_text(json.dumps(result))
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -116,3 +118,104 @@ def test_what_is_timed_is_settled_once_for_all(tmp_path: Path) -> None:
     for name in ("metrics", "precision", "steps"):
         assert first[name] == second[name]
     assert read_json(tmp_path / "run" / "plan.json")["batch"]["value"] > 8
+
+
+# -- the end, whichever it is ------------------------------------------------------------------------------
+
+
+def launched(place: Path, *words: str) -> subprocess.Popen[str]:
+    """A gradus command in a folder, in a session of its own, so that what it leaves behind is found."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "gradus", *words],
+        cwd=place,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def workers(launcher: subprocess.Popen[str]) -> list[int]:
+    """The processes of a session but its launcher."""
+    found = subprocess.run(
+        ["ps", "-o", "pid=", "-s", str(launcher.pid)], capture_output=True, text=True, check=False
+    )
+    return [pid for pid in map(int, found.stdout.split()) if pid != launcher.pid]
+
+
+def training(process: subprocess.Popen[str]) -> None:
+    """Return when a run trains."""
+    assert process.stdout
+    while "training from" not in (line := process.stdout.readline()):
+        assert line, process.stderr and process.stderr.read()
+
+
+def ended(process: subprocess.Popen[str]) -> str:
+    """What a command says on standard error; nothing of it is left a moment later."""
+    _, said = process.communicate(timeout=90)
+    deadline = time.monotonic() + 10
+    while workers(process) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert workers(process) == []
+    assert "Traceback" not in said
+    assert "terminate called" not in said
+    return said
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Path:
+    assert ended(launched(tmp_path, "new", "job", "tiny")) == ""
+    return tmp_path
+
+
+LONG = (
+    "train",
+    "./tiny",
+    "--out",
+    "run",
+    "--train.steps",
+    "1000000",
+    "--train.log-every",
+    "1",
+    "--devices",
+    "3",
+)
+
+
+def test_a_run_of_several_processes_ends_with_its_report(job: Path) -> None:
+    process = launched(job, "train", "./tiny", "--out", "run", "--train.steps", "20", "--devices", "3")
+    assert ended(process) == ""
+    assert process.returncode == 0
+    assert (job / "run" / "metrics.json").is_file()
+    assert (job / "run" / "report.html").is_file()
+
+
+def test_a_process_that_is_killed_is_told_once_and_leaves_no_other(job: Path) -> None:
+    process = launched(job, *LONG)
+    training(process)
+    named = [pid for pid in workers(process) if b"resume" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    assert len(named) == 3
+    os.kill(named[1], signal.SIGKILL)
+    said = ended(process)
+    assert process.returncode == 1
+    assert said.count("error GR-") == 1
+    assert "error GR-RUN-022: run" in said
+    assert "SIGKILL" in said
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_the_launcher_ends_them_all(job: Path, number: signal.Signals) -> None:
+    process = launched(job, *LONG)
+    training(process)
+    process.send_signal(number)
+    assert "go on with `gradus resume run" in ended(process)
+    assert process.returncode == 128 + number
+
+
+def test_an_error_that_all_meet_is_told_once(job: Path) -> None:
+    (job / "texts").mkdir()
+    process = launched(job, "train", "sentiment", "--data", "texts", "--out", "run", "--devices", "3")
+    assert ended(process).count("error GR-") == 1
+    assert process.returncode == 1
+    assert not (job / "run").exists()

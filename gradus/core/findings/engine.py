@@ -271,4 +271,10 @@ ENGINE: dict[str, Page] = {
         "began with, which `plan.json` keeps, whatever OMP_NUM_THREADS says now.",
         "Nothing. To train with another number of threads, train anew.",
     ),
+    "GR-RUN-022": Page(
+        "A process of the run was ended",
+        "One of several processes that share a run was ended by a signal: by the system when memory ran out, "
+        "by somebody, or by a fault in a library. The others then end as well.",
+        "Go on with `gradus resume RUN --devices N`; give it more memory, or fewer processes.",
+    ),
 }

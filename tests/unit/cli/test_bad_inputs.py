@@ -101,7 +101,7 @@ def test_processes_that_failed_before_the_first_step_leave_nothing(place, monkey
     """They say why themselves, and tell this process by their exit status alone."""
     pictures()(place)
     before = contents(place)
-    monkeypatch.setattr(train, "spread", lambda count, command: 1)
+    monkeypatch.setattr(train, "spread", lambda count, command, run: 1)
     given = ["train", "image_classification/folder", "--data", "pictures", "--devices", "2"]
     assert main([*given, *SHORT]) == 1
     assert contents(place) == before

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from gradus.core.errors import UsageError
 from gradus.engine import devices
-from gradus.engine.devices import World, environment, join_world, memory_used_bytes, pick_device
+from gradus.engine.devices import World, environment, joined_world, memory_used_bytes, pick_device
 
 
 def test_auto_takes_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,9 +26,9 @@ def test_one_process_is_a_world_of_its_own(monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.delenv("WORLD_SIZE", raising=False)
         if size:
             monkeypatch.setenv("WORLD_SIZE", size)
-        assert join_world() == World(0, 1)
+        with joined_world(print) as world:
+            assert world == World(0, 1)
     World().wait()
-    devices.leave_world()
 
 
 def test_sums_travel_by_data_type_in_an_order_that_all_processes_share(
