@@ -12,6 +12,7 @@ from jaxtyping import Bool, Int64
 
 from gradus.core.errors import InputError
 from gradus.data.notation import Notation
+from gradus.data.parquet import read_parquet
 from gradus.data.rows import read_table
 
 KEPT = 20  # bad cells of a column that are told one by one
@@ -114,18 +115,7 @@ def cells_of_text(path: Path, *, skip_bad: bool, notation: Notation) -> Cells:
 
 def cells_of_parquet(path: Path, *, skip_bad: bool, notation: Notation) -> Cells:
     """A Parquet file; InputError where it is none."""
-    import polars
-
-    try:
-        frame = polars.read_parquet(path)
-    except (OSError, polars.exceptions.PolarsError, polars.exceptions.PanicException) as error:
-        raise InputError(
-            "GR-SERIES-003",
-            where=str(path),
-            wanted="a Parquet file",
-            got=(str(error).strip().splitlines() or ["one that cannot be read"])[0][:200],
-            remedy="Write the file again, or give it the suffix of what it is.",
-        ) from error
+    frame = read_parquet(path)
     if frame.height == 0:
         raise InputError(
             "GR-SERIES-002", where=str(path), wanted="rows", got="none", remedy="Export the table again."
