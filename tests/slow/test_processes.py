@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +125,7 @@ def test_what_is_timed_is_settled_once_for_all(tmp_path: Path) -> None:
 
 
 def launched(place: Path, *words: str) -> subprocess.Popen[str]:
-    """A gradus command in a folder, in a session of its own, so that what it leaves behind is found."""
+    """A gradus command in a folder, where what it leaves behind is found."""
     return subprocess.Popen(
         [sys.executable, "-m", "gradus", *words],
         cwd=place,
@@ -132,16 +133,17 @@ def launched(place: Path, *words: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        start_new_session=True,
     )
 
 
-def workers(launcher: subprocess.Popen[str]) -> list[int]:
-    """The processes of a session but its launcher."""
-    found = subprocess.run(
-        ["ps", "-o", "pid=", "-s", str(launcher.pid)], capture_output=True, text=True, check=False
-    )
-    return [pid for pid in map(int, found.stdout.split()) if pid != launcher.pid]
+def workers(launcher: subprocess.Popen[str], place: Path) -> list[int]:
+    """The processes that work in a folder, but for the launcher; they have sessions of their own."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError):  # it has just ended, or is nobody's business
+            if entry.name.isdecimal() and (entry / "cwd").readlink() == place:
+                found.append(int(entry.name))
+    return [pid for pid in found if pid != launcher.pid]
 
 
 def training(process: subprocess.Popen[str]) -> None:
@@ -151,13 +153,13 @@ def training(process: subprocess.Popen[str]) -> None:
         assert line, process.stderr and process.stderr.read()
 
 
-def ended(process: subprocess.Popen[str]) -> str:
+def ended(process: subprocess.Popen[str], place: Path) -> str:
     """What a command says on standard error; nothing of it is left a moment later."""
     _, said = process.communicate(timeout=90)
     deadline = time.monotonic() + 10
-    while workers(process) and time.monotonic() < deadline:
+    while workers(process, place) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert workers(process) == []
+    assert workers(process, place) == []
     assert "Traceback" not in said
     assert "terminate called" not in said
     return said
@@ -165,7 +167,7 @@ def ended(process: subprocess.Popen[str]) -> str:
 
 @pytest.fixture
 def job(tmp_path: Path) -> Path:
-    assert ended(launched(tmp_path, "new", "job", "tiny")) == ""
+    assert ended(launched(tmp_path, "new", "job", "tiny"), tmp_path) == ""
     return tmp_path
 
 
@@ -185,7 +187,7 @@ LONG = (
 
 def test_a_run_of_several_processes_ends_with_its_report(job: Path) -> None:
     process = launched(job, "train", "./tiny", "--out", "run", "--train.steps", "20", "--devices", "3")
-    assert ended(process) == ""
+    assert ended(process, job) == ""
     assert process.returncode == 0
     assert (job / "run" / "metrics.json").is_file()
     assert (job / "run" / "report.html").is_file()
@@ -194,10 +196,10 @@ def test_a_run_of_several_processes_ends_with_its_report(job: Path) -> None:
 def test_a_process_that_is_killed_is_told_once_and_leaves_no_other(job: Path) -> None:
     process = launched(job, *LONG)
     training(process)
-    named = [pid for pid in workers(process) if b"resume" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    named = [pid for pid in workers(process, job) if b"resume" in Path(f"/proc/{pid}/cmdline").read_bytes()]
     assert len(named) == 3
     os.kill(named[1], signal.SIGKILL)
-    said = ended(process)
+    said = ended(process, job)
     assert process.returncode == 1
     assert said.count("error GR-") == 1
     assert "error GR-RUN-022: run" in said
@@ -209,13 +211,13 @@ def test_a_signal_to_the_launcher_ends_them_all(job: Path, number: signal.Signal
     process = launched(job, *LONG)
     training(process)
     process.send_signal(number)
-    assert "go on with `gradus resume run" in ended(process)
+    assert "go on with `gradus resume run" in ended(process, job)
     assert process.returncode == 128 + number
 
 
 def test_an_error_that_all_meet_is_told_once(job: Path) -> None:
     (job / "texts").mkdir()
     process = launched(job, "train", "sentiment", "--data", "texts", "--out", "run", "--devices", "3")
-    assert ended(process).count("error GR-") == 1
+    assert ended(process, job).count("error GR-") == 1
     assert process.returncode == 1
     assert not (job / "run").exists()
