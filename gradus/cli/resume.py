@@ -12,7 +12,6 @@ from gradus.cli.main import complain
 from gradus.cli.processes import spread
 from gradus.core.configs import Count, check
 from gradus.core.errors import UsageError
-from gradus.core.files import read_object
 from gradus.engine import folder
 from gradus.engine.devices import joined_world
 from gradus.jobs import job_of
@@ -57,7 +56,7 @@ def run(given: list[str]) -> int:
             remedy="Give a larger number, or train anew.",
         )
     if steps is None and (out / "metrics.json").exists() and (out / "report.html").exists():
-        print_result(read_object(out / "metrics.json", "metrics", "baseline_metrics", "headline"))
+        print_result(folder.read_result(out))
         print(f"\nrun {out} is complete; extend it with --train.steps N")  # early stopping ends a run as well
         return 0
     with joined_world(complain) as world:

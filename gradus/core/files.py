@@ -3,13 +3,14 @@
 import errno
 import hashlib
 import json
+import math
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from gradus.core.errors import InputError
 
@@ -90,7 +91,36 @@ def read_object(path: Path, *names: str) -> dict[str, Any]:
     return value
 
 
-def _unreadable(path: Path, wanted: str, got: str) -> InputError:
+def read_typed(path: Path, hints: Mapping[str, Any]) -> dict[str, Any]:
+    """The object in a JSON file whose values are as these hints say; InputError names one that is not."""
+    value = read_object(path, *hints)
+    for name, hint in hints.items():
+        if not fits(value[name], hint):
+            raise _unreadable(f"{path}, {name}", "a value as gradus writes it", repr(value[name])[:80])
+    return value
+
+
+def fits(value: Any, hint: Any) -> bool:
+    """Whether a value that JSON gave is what a type hint says; null stands for a number that is none."""
+    if get_origin(hint) is dict:
+        return isinstance(value, dict) and all(fits(item, get_args(hint)[1]) for item in value.values())
+    if hint is float:
+        return value is None or (type(value) in (int, float) and abs(value) < 2**1023)
+    if hint is int:
+        return type(value) is int and abs(value) < 2**63
+    return hint is Any or type(value) is hint
+
+
+def without_nan(value: Any) -> Any:
+    """JSON has no NaN and no infinity: they become null, at any depth."""
+    if isinstance(value, dict):
+        return {key: without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _unreadable(path: Path | str, wanted: str, got: str) -> InputError:
     remedy = "Check that the path names a run folder that gradus wrote; restore the file if it does."
     return InputError("GR-RUN-003", where=str(path), wanted=wanted, got=got, remedy=remedy)
 

@@ -16,12 +16,13 @@ from gradus import __version__
 from gradus.core.configs import check, from_json, to_json
 from gradus.core.errors import InputError
 from gradus.core.facts import Found, Listeners, Saved
-from gradus.core.files import naming, read_object, write_json
+from gradus.core.files import naming, read_object, read_typed, without_nan, write_json
+from gradus.data.manifest import MANIFEST
 from gradus.engine.checkpoint import Checkpoints
 from gradus.engine.claim import HEADER, Claim, claimed, held, tidy
 from gradus.engine.devices import World, environment, pick_device
 from gradus.engine.job import Job, optims_of
-from gradus.engine.journal import Journal, cut_journal, without_nan
+from gradus.engine.journal import Journal, cut_journal
 from gradus.engine.loop import Training, prepare
 from gradus.engine.plan import Plan
 from gradus.engine.probes import settle
@@ -29,6 +30,12 @@ from gradus.engine.run import Run
 from gradus.engine.state import fitting, load_weights, refuse_edited, refuse_other_plan
 
 Watch = Callable[[Listeners], None]
+RESULT = {  # of metrics.json, as far as it is read again
+    **dict.fromkeys(("job", "recipe", "headline", "direction", "device", "precision"), str),
+    **dict.fromkeys(("value", "baseline", "seconds"), float),
+    **dict.fromkeys(("metrics", "baseline_metrics"), dict[str, float]),
+    "steps": int,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +110,11 @@ def header(folder: Path) -> dict[str, Any]:
                 remedy="Restore the file from a backup.",
             )
     return content
+
+
+def read_result(folder: Path) -> dict[str, Any]:
+    """What ``metrics.json`` of a finished run says; InputError where it is not as gradus writes it."""
+    return read_typed(folder / "metrics.json", RESULT)
 
 
 def config_of(folder: Path, job: Job) -> Any:
@@ -296,12 +308,14 @@ def open_run(
 def _plan_of(folder: Path, checkpoints: Checkpoints) -> Plan:
     """The plan of a run. One that has saved anything must have it: what it decides is not decided twice.
 
-    One that has not makes another: what an earlier try decided was decided on the data of then.
+    One that has not, nor a manifest, repeats another with its plan: it makes a manifest of its own.
     """
-    if not checkpoints.steps():
-        return Plan()
-    read_object(folder / "plan.json")
-    return Plan.read(folder / "plan.json")
+    if checkpoints.steps():
+        read_object(folder / "plan.json")
+    plan = Plan.read(folder / "plan.json")
+    if not checkpoints.steps() and not (folder / MANIFEST).exists():
+        plan.decisions.pop("items", None)
+    return plan
 
 
 def _extend(folder: Path, config: dict[str, Any]) -> None:

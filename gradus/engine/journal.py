@@ -2,14 +2,14 @@
 
 import dataclasses
 import json
-import math
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from gradus.core import facts
-from gradus.core.files import naming, write_bytes
+from gradus.core.files import fits, naming, read_regular, without_nan, write_bytes
 
 WRITTEN = (facts.Started, facts.Measured, facts.Evaluated, facts.Saved, facts.Found, facts.Ended)
+FIELDS = {kind.__name__.lower(): get_type_hints(kind) for kind in WRITTEN}
 
 
 class Journal:
@@ -42,15 +42,26 @@ class Journal:
 
 def read_journal(path: Path) -> list[dict[str, Any]]:
     """The facts in a journal; a line that is none, such as a last one cut short by a kill, is left out."""
+    if not path.exists():
+        return []
+    with naming(path):
+        lines = read_regular(path).decode(errors="replace").split("\n")
     rows = []
-    for line in path.read_text(encoding="utf-8", errors="replace").split("\n") if path.exists() else []:
+    for line in lines:
         try:
             row = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
-        if isinstance(row, dict) and {"fact", "step"} <= row.keys():
+        if _is_fact(row):
             rows.append(row)
     return rows
+
+
+def _is_fact(row: Any) -> bool:
+    """Whether a line has the fields of the fact that it names, each of its type."""
+    if not isinstance(row, dict) or row.get("fact") not in FIELDS or not fits(row.get("step"), int):
+        return False
+    return all(name in row and fits(row[name], hint) for name, hint in FIELDS[row["fact"]].items())
 
 
 def cut_journal(path: Path, step: int) -> None:
@@ -58,10 +69,3 @@ def cut_journal(path: Path, step: int) -> None:
     before = [row for row in read_journal(path) if row["step"] <= step]
     rows = [row for row in before if row["fact"] != "ended" and row.get("split") != "test"]
     write_bytes(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
-
-
-def without_nan(value: Any) -> Any:
-    """JSON has no NaN and no infinity: they are written as null."""
-    if isinstance(value, dict):
-        return {key: without_nan(item) for key, item in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -15,16 +15,18 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
-from gradus.core.files import naming, read_object, write_bytes
+from gradus.core.files import naming, read_typed, write_bytes
 from gradus.core.findings import PAGES
-from gradus.engine.folder import header
+from gradus.engine.folder import header, read_result
 from gradus.engine.job import Panel
 from gradus.engine.journal import read_journal
+from gradus.engine.plan import Plan
 from gradus.ship.charts import TONES, Kind, Point, Series, chart
 from gradus.ship.page import Html, element, embedded, markup, page, picture, prose, section, shown, table
 
 FIRST_CHARTS = 8  # more metrics than these, one a class perhaps, are folded away
 SIGNIFICANT = 0.05  # a difference that chance alone makes more often is claimed by nobody
+REPEATED = ("config.json", "plan.json", "manifest.safetensors")  # what makes a run the same one again
 LONGEST = 400  # letters of a value on the page; the file has the rest
 CAVEAT = (
     "The scores hold for data like the test split. They say nothing of other sources, of times to come or of "
@@ -84,16 +86,16 @@ def write_report(folder: Path, *, panels: Sequence[Panel]) -> Path:
 
 
 def _read(folder: Path) -> Story:
-    def there(name: str) -> dict[str, Any]:
+    def there(name: str, hints: dict[str, Any]) -> dict[str, Any]:
         path = folder / name
-        return read_object(path) if path.exists() else {}
+        return read_typed(path, hints) if path.exists() else {}
 
     return Story(
         folder=folder,
         head=header(folder),
-        plan=there("plan.json"),
-        machine=there("env.json"),
-        result=there("metrics.json"),
+        plan=Plan.read(folder / "plan.json").decisions,
+        machine=there("env.json", {"machine": dict[str, Any], "versions": dict[str, Any]}),
+        result=read_result(folder) if (folder / "metrics.json").exists() else {},
         journal=read_journal(folder / "journal.jsonl"),
     )
 
@@ -367,12 +369,18 @@ def _commands(story: Story) -> list[tuple[str, str]]:
     """What to type to make the run again, to go on with it and to use it."""
     run = shlex.quote(str(story.folder))
     target = shlex.quote(f"{story.head['job']}/{story.head['recipe']}")
-    again = f"mkdir again && cp {run}/config.json {run}/plan.json again/ && gradus resume again"
+    job = story.head["job"]
+    own = "" if job.isidentifier() else f" --job {shlex.quote(job)}"  # ours have plain names
+    kept = [name for name in REPEATED if (story.folder / name).exists()]
+    copied = " ".join(f"{run}/{name}" for name in kept)
     return [
         ("Train the recipe as it comes:", f"gradus train {target}"),
-        ("Repeat this run with exactly its settings and decisions:", again),
-        ("Train on:", f"gradus resume {run} --train.steps {2 * max(1, story.reached())}"),
-        ("Use the model:", f"gradus predict {run} INPUT..."),
+        (
+            "Repeat this run with exactly its settings and decisions:",
+            f"mkdir again && cp {copied} again/ && gradus resume again{own}",
+        ),
+        ("Train on:", f"gradus resume {run} --train.steps {2 * max(1, story.reached())}{own}"),
+        ("Use the model:", f"gradus predict {run} INPUT...{own}"),
     ]
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -520,11 +521,14 @@ def test_a_decision_that_was_edited_is_refused_by_name(tmp_path: Path) -> None:
     assert folder.execute(forecaster.JOB, out)["steps"] == 12
 
 
-def test_a_plan_from_before_the_first_checkpoint_is_made_anew(tmp_path: Path) -> None:
-    """It was decided on other data, perhaps, or for another config."""
+def test_a_run_is_repeated_with_the_config_and_the_plan_of_another(tmp_path: Path) -> None:
     out = begun(tmp_path / "run")
-    write_json(out / "plan.json", {"precision": {"value": "bf16", "reason": "stale"}})
-    assert folder.execute(forecaster.JOB, out)["precision"] == "fp32"
+    wanted = folder.execute(forecaster.JOB, out)
+    (tmp_path / "again").mkdir()
+    for name in ("config.json", "plan.json"):
+        shutil.copy(out / name, tmp_path / "again")
+    assert folder.execute(forecaster.JOB, tmp_path / "again")["metrics"] == wanted["metrics"]
+    assert read_json(tmp_path / "again" / "plan.json") == read_json(out / "plan.json")
 
 
 def test_a_run_goes_on_with_the_threads_that_it_began_with(tmp_path: Path) -> None:
