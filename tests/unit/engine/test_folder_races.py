@@ -23,7 +23,7 @@ def test_one_of_two_makes_the_folder_and_the_other_is_refused(tmp_path: Path, pa
             with folder.new_run(tmp_path / "run", reference="toy", recipe="smoke", config=config):
                 refused.wait(1.0)
                 begun.append(seed)
-                (tmp_path / "run" / "journal.jsonl").write_text('{"fact": "measured", "step": 1}\n')
+                (tmp_path / "run" / "journal.jsonl").write_text('{"fact": "saved", "step": 1}\n')
         except GradusError as error:
             refusals.append(error.code)
             refused.set()
