@@ -43,6 +43,7 @@ class Kept:
         self._divided, self._everything, self._left_out = divided, everything, left_out
         self._undivided = undivided if run.own_data else everything
         self._whole: Items | None = None
+        self._keys = NOTHING
         self._places: dict[str, np.ndarray] | None = None
         self._splits: dict[str, Items] | None = None
 
@@ -55,7 +56,11 @@ class Kept:
             return self._divided().get(split)
         if self._splits is None:
             whole = self._now()
-            self._splits = {name: whole.select(some.tolist()) for name, some in places.items() if len(some)}
+            self._splits = {
+                name: whole.select(some.tolist())
+                for name, some in places.items()
+                if len(some) and name != LEFT_OUT
+            }
             self._whole = None  # not held twice
         if split not in self._splits and self.run.manifest.splits.get(split):
             raise data_changed(self.run.manifest, self.run.folder, wanted=f"an item of its {split} split")
@@ -67,14 +72,14 @@ class Kept:
             splits = {split: part.keyed() for split, part in self._divided().items()}
             left_out = self._left_out()
             return Manifest.of(splits | ({LEFT_OUT: left_out} if left_out else {}))
-        keys, places = self._now().keyed(), self._arranged() or {}
+        places, keys = self._arranged() or {}, self._keys
         return Manifest.of({split: keys.at(some) for split, some in places.items()}, read=keys)
 
     def _arranged(self) -> dict[str, np.ndarray] | None:
         """Where the items of each split are, of a run that is opened again and has some there."""
         if self._places is None and self.run.manifest is not None:
-            found = self.run.arrange(self._now().keyed())
-            self._places = {} if found is None else found
+            self._keys = self._now().keyed()
+            self._places = self.run.arrange(self._keys) or {}
         return self._places or None
 
     def _now(self) -> Items:

@@ -425,8 +425,8 @@ def keys_of(
     import polars
 
     time = (config.time,) if config.time is not None and config.time in table.columns else ()
-    cells = table.cells.select(list(dict.fromkeys((*columns, *time))))[rows]
-    texts = cells.select(polars.concat_str(polars.all(), separator="\0")).to_series()
+    cells = table.cells.select(list(dict.fromkeys((*columns, *time))))
+    texts = cells.select(polars.concat_str(polars.all(), separator="\0")).to_series().gather(rows)
     names, which = np.unique(label.astype(str), return_inverse=True)
     keys = content_keys(text.encode() for text in texts)
     keys ^= np.array([key_of(name) for name in names], dtype=np.int64)[which]
