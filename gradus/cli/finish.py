@@ -84,7 +84,7 @@ def naming_interrupted(out: Path) -> Iterator[None]:
 def naming_job(out: Path) -> str:
     """The option that opens a run of a job that is none of gradus; nothing for one of ours."""
     reference = folder.header(out)["job"]
-    return "" if reference in TABLE else f" --job {quote(reference)}"
+    return "" if reference in (*TABLE, *TABLE.values()) else f" --job {quote(reference)}"
 
 
 def open_named(

@@ -48,7 +48,7 @@ def job_of(run: Path, named: str | None = None) -> Job:
     """
     content = header(run)
     reference = content["job"]
-    if named is None and reference not in TABLE:
+    if named is None and reference not in (*TABLE, *TABLE.values()):
         raise _refused(
             run, "--job with the job that it was trained with, for it is none of gradus", reference
         )
