@@ -22,7 +22,7 @@ from gradus.engine.checkpoint import Checkpoints
 from gradus.engine.claim import HEADER, Claim, claimed, held, tidy
 from gradus.engine.devices import World, environment, pick_device
 from gradus.engine.job import Job, optims_of
-from gradus.engine.journal import Journal, cut_journal
+from gradus.engine.journal import Journal, cut_journal, read_journal
 from gradus.engine.loop import Training, prepare
 from gradus.engine.plan import Plan
 from gradus.engine.probes import settle
@@ -152,9 +152,7 @@ def execute(
             stack.enter_context(held(folder))
         checkpoints = Checkpoints(folder / "checkpoints")
         stack.callback(checkpoints.wait)  # the run is let go of when the last write is over
-        training, told = _set_up(job, config, folder, checkpoints, world)
-        if strict:
-            refuse_damage(checkpoints.damaged, where=folder)
+        training, told = _set_up(job, config, folder, checkpoints, world, strict=strict)
         if world.rank == 0:
             journal = _journal(training, folder, longer=longer, watch=watch)
             stack.callback(journal.close)
@@ -175,11 +173,15 @@ def execute(
 
 
 def _set_up(
-    job: Job, config: Any, folder: Path, checkpoints: Checkpoints, world: World
+    job: Job, config: Any, folder: Path, checkpoints: Checkpoints, world: World, *, strict: bool
 ) -> tuple[Training, list[Found]]:
     """A training with its plan and its first checkpoint on disk, and what is to be told of it."""
     device = pick_device(config.train.device)
     state = checkpoints.load()  # by every process before the first one saves anything
+    if state is None and any(row["step"] for row in read_journal(folder / "journal.jsonl")):
+        checkpoints.damaged.append("all checkpoints are missing, so the run begins again")
+    if strict:
+        refuse_damage(checkpoints.damaged, where=folder)
     if world.rank > 0:
         world.wait()  # what is timed is settled by one process for all
         plan = Plan.read(folder / "plan.json")

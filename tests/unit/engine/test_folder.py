@@ -484,6 +484,16 @@ def test_an_opened_run_says_which_checkpoints_it_passed_over(tmp_path: Path) -> 
         folder.refuse_damage(opened.damaged, where=out)
 
 
+def test_a_run_that_lost_all_checkpoints_says_that_it_begins_again(tmp_path: Path) -> None:
+    out = begun(tmp_path / "run")
+    folder.execute(forecaster.JOB, out)
+    shutil.rmtree(out / "checkpoints")
+    with pytest.raises(InputError, match="GR-RUN-006"):
+        folder.execute(forecaster.JOB, out, strict=True)
+    assert folder.execute(forecaster.JOB, out)["steps"] == 12
+    assert [code for code, _ in found(out)] == ["GR-RUN-006"]
+
+
 def test_a_strict_run_does_not_go_on_from_an_older_checkpoint(tmp_path: Path) -> None:
     out = begun(tmp_path / "run")
     folder.execute(forecaster.JOB, out, watch=halting(8))
