@@ -156,5 +156,7 @@ def remove_empty(folders: Iterable[Path]) -> None:
     for folder in folders:
         try:
             folder.rmdir()
+        except FileNotFoundError:  # it could not be made
+            continue
         except OSError:
             break

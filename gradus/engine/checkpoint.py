@@ -34,23 +34,26 @@ class Checkpoints:
     def __init__(self, folder: Path, *, keep: int = 2) -> None:
         self.folder, self.keep = folder, keep
         self.damaged: list[str] = []
-        self._writer: threading.Thread | None = None
+        self._written = threading.Event()
+        self._written.set()
         self._failure: BaseException | None = None
 
     def save(self, step: int, state: dict[str, Any], *, best: bool = False) -> None:
         """Copy ``state`` (by part) and write it in the background; raise what went wrong last time."""
         self.wait()
         parts = {name: _separate(value) for name, value in state.items()}
-        self._writer = threading.Thread(
-            target=self._write, args=(step, parts, best), name="gradus-checkpoint"
-        )
-        self._writer.start()
+        self._written.clear()
+        writer = threading.Thread(target=self._write, args=(step, parts, best), name="gradus-checkpoint")
+        try:
+            writer.start()
+        except BaseException:  # Ctrl-C, or no room for a thread
+            if not writer.is_alive():
+                self._written.set()
+            raise
 
     def wait(self) -> None:
         """Return when the last save is on disk; raise what went wrong with it."""
-        if self._writer is not None:
-            self._writer.join()
-            self._writer = None
+        self._written.wait()  # a join that Ctrl-C interrupts takes the thread for one that has ended
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
@@ -165,6 +168,8 @@ class Checkpoints:
         except BaseException as error:
             shutil.rmtree(beside, ignore_errors=True)
             self._failure = error
+        finally:
+            self._written.set()
 
     def _write_files(self, folder: Path, step: int, parts: dict[str, tuple[Any, dict[str, Tensor]]]) -> None:
         hashes = {}

@@ -17,7 +17,7 @@ from gradus.engine.job import Headline, Job, Split, modules_of, optims_of, state
 from gradus.engine.optim import Optim
 from gradus.engine.run import Run, rows_of
 from gradus.engine.schedules import Plateau
-from gradus.engine.signals import Interrupted, awaited
+from gradus.engine.signals import Asked, Interrupted, awaited
 from gradus.engine.state import (
     fitting,
     load_state,
@@ -145,43 +145,47 @@ class Training:
 
     def train(self) -> None:
         """Take the remaining steps."""
-        job, config, parts, run = self.job, self.config, self.parts, self.run
-        listeners, steps = run.listeners, config.train.steps
+        job, config, run, steps = self.job, self.config, self.run, self.config.train.steps
         if run.step == 0:
             self._require_validation()
-        reason = "all steps taken"
-        try:
-            with awaited() as asked:
-                run.tell(Started(run.step, steps, job.name, self.recipe))
-                if config.train.warmup >= steps:
-                    said = f"The warm-up of {config.train.warmup} steps is as long as the run of {steps}"
-                    said += ": the rate never falls, nor reaches its height."
-                    run.tell(Found(run.step, "GR-RUN-017", said))
-                batches = job.stream(config, parts, run)
-                learning = Learning(optims_of(parts), run)
-                while run.step < steps and not asked.number:
-                    batch = next(batches, None)
-                    if batch is None:
-                        raise _ended(run)
-                    if listeners.wants(Fetched):
-                        run.tell(Fetched(run.step, batch))
-                    with learning:
-                        job.step(config, parts, batch, run)
-                    run.step += 1
-                    if run.due("log") or run.due("evaluate"):
-                        self._pause(rows_of(batch))
-                    if run.halt is not None:
-                        raise run.halt
-                if asked.number:
-                    self._leave(asked.number)
-        except Halt as halt:
-            reason = str(halt)
-            if run.step != self.saved_step:
-                self.save()
-        if self.checkpoints:
-            self.checkpoints.wait()
+        with awaited() as asked:
+            run.tell(Started(run.step, steps, job.name, self.recipe))
+            if config.train.warmup >= steps:
+                said = f"The warm-up of {config.train.warmup} steps is as long as the run of {steps}"
+                said += ": the rate never falls, nor reaches its height."
+                run.tell(Found(run.step, "GR-RUN-017", said))
+            reason = self._take_steps(asked)
+            if asked.number:
+                self._leave(asked.number)
+            if self.checkpoints:
+                self.checkpoints.wait()
         run.world.wait()  # the other processes may read the best one
         run.tell(Ended(run.step, reason, self.clock.seconds()))
+
+    def _take_steps(self, asked: Asked) -> str:
+        """Take the remaining steps, or as many as there is time for; why there are no more."""
+        job, config, parts, run = self.job, self.config, self.parts, self.run
+        batches = job.stream(config, parts, run)
+        learning = Learning(optims_of(parts), run)
+        try:
+            while run.step < config.train.steps and not asked.number:
+                batch = next(batches, None)
+                if batch is None:
+                    raise _ended(run)
+                if run.listeners.wants(Fetched):
+                    run.tell(Fetched(run.step, batch))
+                with learning:
+                    job.step(config, parts, batch, run)
+                run.step += 1
+                if run.due("log") or run.due("evaluate"):
+                    self._pause(rows_of(batch))
+                if run.halt is not None:
+                    raise run.halt
+        except Halt as halt:
+            if run.step != self.saved_step:
+                self.save()
+            return str(halt)
+        return "all steps taken"
 
     def _leave(self, number: int) -> None:
         """Save what was learnt, and end the command as a signal asked for."""
