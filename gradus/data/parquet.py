@@ -56,7 +56,7 @@ def read_parquet(path: Path) -> Any:
 
 
 def _refuse_other_ends(path: Path) -> None:
-    """Raise InputError where the ends of a file are not those of Parquet: a mark at both, a footer between."""
+    """Raise InputError where the ends of a file are not those of Parquet, a mark at both, a footer within."""
     with path.open("rb") as file:
         begin = file.read(len(MARK))
         size = file.seek(0, io.SEEK_END)

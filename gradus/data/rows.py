@@ -210,7 +210,7 @@ def _plain(line: str, *, separator: str, width: int, place: str) -> str:
 
 def column_names(head: Sequence[str], *, where: str) -> tuple[str, ...]:
     """The names in a header, ``column 1`` for an empty one; InputError where two columns have one name."""
-    names = list[str]()
+    names = dict[str, int]()  # with their places: there may be tens of thousands
     for place, given in enumerate(head, start=1):
         name = given or f"column {place}"
         if name in names and name not in TWINS:
@@ -218,10 +218,10 @@ def column_names(head: Sequence[str], *, where: str) -> tuple[str, ...]:
                 "GR-ROWS-003",
                 where=where,
                 wanted="a name for each column, none twice",
-                got=f"{name!r} as columns {names.index(name) + 1} and {place}",
+                got=f"{name!r} as columns {names[name]} and {place}",
                 remedy="Rename one of them, or remove it.",
             )
-        names.append(f"{name} (again)" if name in names else name)
+        names[f"{name} (again)" if name in names else name] = place
     return tuple(names)
 
 
@@ -250,8 +250,9 @@ def joined(tables: Sequence[Table]) -> Table:
 
 def _difference(wanted: tuple[str, ...], got: tuple[str, ...]) -> str:
     """How one list of columns differs from another, in a few words."""
-    lacking = [name for name in wanted if name not in got]
-    added = [name for name in got if name not in wanted]
+    had, has = set(wanted), set(got)
+    lacking = [name for name in wanted if name not in has]
+    added = [name for name in got if name not in had]
     if lacking:
         return f"{len(got)} without {lacking[0]!r}"
     return f"{len(got)} with {added[0]!r}" if added else "another order"
