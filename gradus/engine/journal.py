@@ -2,14 +2,17 @@
 
 import dataclasses
 import json
-import math
 from pathlib import Path
 from typing import Any
 
 from gradus.core import facts
-from gradus.core.files import naming, write_bytes
+from gradus.core.errors import InputError
+from gradus.core.files import json_line, naming, read_regular, write_bytes
+from gradus.core.files import without_nan as without_nan  # noqa: PLC0414 - folder.py has it from here
 
 WRITTEN = (facts.Started, facts.Measured, facts.Evaluated, facts.Saved, facts.Found, facts.Ended)
+KINDS = {kind.__name__.lower(): kind for kind in WRITTEN}
+LARGEST = 2**63  # what has more digits is no number of a run, and no float either
 
 
 class Journal:
@@ -30,7 +33,7 @@ class Journal:
         row = {"fact": type(fact).__name__.lower()} | {
             f.name: getattr(fact, f.name) for f in dataclasses.fields(fact)
         }
-        line = (json.dumps(without_nan(row)) + "\n").encode()
+        line = f"{json_line(row)}\n".encode()
         with naming(self.path):
             while line:  # a disk that is nearly full takes a part
                 line = line[self._file.write(line) :]
@@ -41,27 +44,54 @@ class Journal:
 
 
 def read_journal(path: Path) -> list[dict[str, Any]]:
-    """The facts in a journal; a line that is none, such as a last one cut short by a kill, is left out."""
-    rows = []
-    for line in path.read_text(encoding="utf-8", errors="replace").split("\n") if path.exists() else []:
-        try:
-            row = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(row, dict) and {"fact", "step"} <= row.keys():
-            rows.append(row)
-    return rows
+    """The facts in a journal; a line that is none, such as a last one cut short by a kill, is left out.
+
+    So are those whose values are not what the fact has: who reads a row need not look at it again. A number
+    that was none is None. InputError where the file cannot be read.
+    """
+    try:
+        content = read_regular(path)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise InputError(
+            "GR-RUN-003",
+            where=str(path),
+            wanted="a file of JSON lines",
+            got=(error.strerror or str(error)).lower(),
+            remedy="Restore the file from a backup, or remove it: the report lacks its curves then.",
+        ) from error
+    return [row for line in content.split(b"\n") if (row := _row(line)) is not None]
+
+
+def _row(line: bytes) -> dict[str, Any] | None:
+    """The fact on a line, or None."""
+    try:
+        row: dict[str, Any] = without_nan(json.loads(line.decode(errors="replace")))
+    except (ValueError, RecursionError):
+        return None
+    kind = KINDS.get(str(row.get("fact"))) if isinstance(row, dict) else None
+    if kind is None:
+        return None
+    for field in dataclasses.fields(kind):
+        if field.name not in row and field.default is not dataclasses.MISSING:
+            row[field.name] = field.default
+        if field.name not in row or not _fits(row[field.name], field.type):
+            return None
+    return row
+
+
+def _fits(value: Any, wanted: Any) -> bool:
+    """Whether a value of JSON is what a fact has where its type is this one."""
+    if wanted == dict[str, float]:
+        return isinstance(value, dict) and all(_fits(item, float) for item in value.values())
+    if wanted is float:
+        return value is None or type(value) is float or _fits(value, int)
+    return type(value) is wanted and (wanted is not int or abs(value) < LARGEST)
 
 
 def cut_journal(path: Path, step: int) -> None:
     """Drop what lies after ``step``, where a resumed run goes on, and an end: one story is left."""
     before = [row for row in read_journal(path) if row["step"] <= step]
     rows = [row for row in before if row["fact"] != "ended" and row.get("split") != "test"]
-    write_bytes(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
-
-
-def without_nan(value: Any) -> Any:
-    """JSON has no NaN and no infinity: they are written as null."""
-    if isinstance(value, dict):
-        return {key: without_nan(item) for key, item in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    write_bytes(path, "".join(f"{json_line(row)}\n" for row in rows).encode())

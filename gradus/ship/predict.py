@@ -6,7 +6,6 @@ stands for the items in it, and so do a file of lines where the job's inputs are
 
 import io
 import json
-import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gradus.core.errors import GradusError, InputError
-from gradus.core.files import made_folder, write_bytes
+from gradus.core.files import json_line, made_folder, write_bytes
 from gradus.data.lines import read_lines
 from gradus.data.members import is_left_behind, refuse_hostile
 from gradus.engine.job import Answer, Deployable, Raw
@@ -252,7 +251,7 @@ def save_answers(pairs: Iterable[Answered], folder: Path) -> Path:
                         line["picture"] = f"pictures/{place + 1:05d}-{_plain(name)}.png"
                         written.append(folder / line["picture"])
                         write_bytes(written[-1], picture)
-                lines.append(json.dumps(_without_nan(line)) + "\n")
+                lines.append(f"{json_line(line)}\n")
             write_bytes(folder / "answers.jsonl", "".join(lines).encode())
         except GradusError:
             for path in written:
@@ -266,7 +265,7 @@ def save_answers(pairs: Iterable[Answered], folder: Path) -> Path:
 def _pictures_of(folder: Path) -> set[Path]:
     """The pictures that the answers in a folder name, by the names that only ``save_answers`` gives."""
     found = set[Path]()
-    with suppress(OSError, ValueError):  # no answers there, or a file of another make
+    with suppress(OSError, ValueError, RecursionError):  # no answers there, or a file of another make
         for line in (folder / "answers.jsonl").read_text(encoding="utf-8").splitlines():
             answer = json.loads(line)
             name = answer.get("picture") if isinstance(answer, dict) else None
@@ -288,12 +287,3 @@ def _drawn(answer: Answer) -> bytes | None:
 def _plain(name: str) -> str:
     """The last part of a name as letters that every file system takes; a number before it keeps it apart."""
     return re.sub("[^A-Za-z0-9_-]+", "-", Path(name).name).strip("-")[:60] or "input"
-
-
-def _without_nan(value: Any) -> Any:
-    """JSON has no NaN and no infinity: they are written as null."""
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
