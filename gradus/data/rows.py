@@ -124,16 +124,24 @@ def wrong_width(place: str, *, wanted: int, got: int) -> InputError:
 
 def read_table(path: Path, *, skip_bad: bool = False, notation: Notation = PLAIN) -> Table:
     """The rows of a file: see ``table_of``; InputError as well where it is no text that can be read."""
-    return table_of(read_lines(path), where=str(path), skip_bad=skip_bad, notation=notation)
+    faults = list[InputError]()
+    lines = read_lines(path, faults=faults if skip_bad else None)
+    return table_of(lines, where=str(path), skip_bad=skip_bad, notation=notation, faults=faults)
 
 
 def table_of(
-    lines: Iterable[str], *, where: str, skip_bad: bool = False, notation: Notation = PLAIN
+    lines: Iterable[str],
+    *,
+    where: str,
+    skip_bad: bool = False,
+    notation: Notation = PLAIN,
+    faults: list[InputError] | None = None,
 ) -> Table:
     """The rows in the lines of a text; columns without a header are called ``column 1``, ``column 2``, ...
 
     Empty lines are passed over. InputError names the line that has too many or too few cells, or a quote left
     open (``skip_bad`` leaves such rows out), and a table without rows or with a column named twice.
+    ``faults`` are those of the lines themselves, as they are read.
     """
     import polars
 
@@ -155,7 +163,8 @@ def table_of(
         if has_header
         else tuple(f"column {place}" for place in range(1, len(head) + 1))
     )
-    content, kept, faults, opened = io.BytesIO(), list[int](), list[InputError](), 0
+    content, kept, opened = io.BytesIO(), list[int](), 0
+    faults = [] if faults is None else faults
     for place, line in numbered if has_header else chain([(first_line, first)], numbered):
         at = f"{where}, line {place}"
         if opened and line.count('"') % 2:

@@ -70,7 +70,7 @@ def asking(monkeypatch, deployable):
 @pytest.mark.parametrize("more", [["--json"], ["--follow"]])
 def test_answers_that_are_no_number_are_null_in_json(tmp_path, capsys, monkeypatch, more):
     asking(monkeypatch, replace(toy(answer=lambda output, raw: Undefined()), lines=numbers))
-    monkeypatch.setattr("gradus.ship.follow.added_lines", lambda path: iter([b"1\n"]))
+    monkeypatch.setattr("gradus.ship.follow.added_pieces", lambda path: iter([b"1\n"]))
     path = tmp_path / "a.txt"
     path.write_text("1\n")
     assert main(["predict", "run", str(path), *more]) == 0

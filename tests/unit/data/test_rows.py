@@ -169,3 +169,36 @@ def test_the_names_of_many_columns_are_looked_at_once():
         column_names([*head, "c7"], where="a.csv, line 1")
     assert caught.value.got == "'c7' as columns 8 and 40001"
     assert time.process_time() - before < 3
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_lines_may_end_in_three_ways(tmp_path, end):
+    path = tmp_path / "a.csv"
+    path.write_bytes(end.join([b"size,kind", b"1,a", b'2,"b, c"', b""]))
+    table = read_table(path)
+    assert table.texts("kind").tolist() == ["a", "b, c"]
+    assert table.place(1) == f"{path}, line 3"
+
+
+@pytest.mark.parametrize("cell", [b"b\rc", b'"b\rc"', b'"b"\r'])
+def test_a_carriage_return_within_a_row_is_told(tmp_path, cell):
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"size,kind,more\n1,a,x\n2," + cell + b",x\n3,d,x\n")
+    with pytest.raises(InputError, match=r"line 3.*GR-ROWS-00[45]"):
+        read_table(path)
+    assert read_table(path, skip_bad=True).texts("size").tolist() == ["1", "3"]
+
+
+def test_lines_that_are_no_text_can_be_left_out(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"a,b\n1,2\ncaf\xe9,2\n1\n" + b"x" * 2**21 + b"\n3,4\n")
+    with pytest.raises(InputError, match=r"line 3.*GR-TEXT-003"):
+        read_table(path)
+    table = read_table(path, skip_bad=True)
+    assert table.texts("a").tolist() == ["1", "3"]
+    assert table.place(1) == f"{path}, line 6"
+    told = [(fault.code, fault.where.rpartition(" ")[2]) for fault in table.faults]
+    assert told == [("GR-TEXT-003", "3"), ("GR-ROWS-004", "4"), ("GR-TEXT-002", "5")]
+    path.write_bytes(b"caf\xe9,b\n1,2\n")
+    with pytest.raises(InputError, match=r"line 1.*GR-TEXT-003"):
+        read_table(path, skip_bad=True)
