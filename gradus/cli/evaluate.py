@@ -1,6 +1,5 @@
 """gradus evaluate: the scores of a trained run, again or on other data."""
 
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from gradus.cli import arguments
 from gradus.cli.finish import open_named, tell_changes
 from gradus.cli.recipes import with_data
 from gradus.core.errors import UsageError
-from gradus.core.files import without_nan
+from gradus.core.files import json_line
 from gradus.data.manifest import Keys
 from gradus.engine import folder
 from gradus.engine.job import Split
@@ -61,7 +60,7 @@ def run(given: list[str]) -> int:
             remedy="Choose another: train, validation, test or all.",
         )
     if asked.json:
-        print(json.dumps(without_nan({"split": split, "step": opened.step, "metrics": metrics})))
+        print(json_line({"split": split, "step": opened.step, "metrics": metrics}))
         return 0
     print(f"{job.name}, step {opened.step}, split {split}")
     width = max(map(len, metrics), default=0)

@@ -1,6 +1,5 @@
 """gradus predict: what a trained run says of files, folders and arrays."""
 
-import json
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from gradus.cli import arguments
 from gradus.cli.finish import open_named
 from gradus.cli.main import printable
 from gradus.core.errors import GradusError, UsageError
-from gradus.core.files import without_nan
+from gradus.core.files import json_line
 from gradus.engine.job import Deployable
 from gradus.ship.follow import follow
 from gradus.ship.predict import expand, passed_over, predict, save_answers
@@ -75,7 +74,7 @@ def run(given: list[str]) -> int:
             print(printable(f"left out {answer}"), file=sys.stderr)
             continue
         line = {"input": str(raw), **answer.to_dict()}
-        for shown in [json.dumps(without_nan(line))] if asked.json else map(printable, worded(line)):
+        for shown in [json_line(line)] if asked.json else map(printable, worded(line)):
             print(shown)
     for remark in deployable.remarks(
         [answer for _, answer in answers if not isinstance(answer, GradusError)]
@@ -108,7 +107,7 @@ def _follow(deployable: Deployable, asked: Arguments) -> int:
             if isinstance(answer, GradusError):
                 print(printable(f"left out {answer}"), file=sys.stderr)
             elif deployable.matters(answer):
-                print(json.dumps(without_nan({"input": str(name), **answer.to_dict()})), flush=True)
+                print(json_line({"input": str(name), **answer.to_dict()}), flush=True)
     return 0
 
 

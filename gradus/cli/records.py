@@ -165,7 +165,7 @@ def read(path: Path) -> Record:
     """The record in a file; InputError where it is unreadable, does not hold, or has the name of another."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise _broken(path.name, "a readable JSON file", str(error).lower()) from error
     record = verify(content, path.name)
     expected = file_name(record.job, record.recipe, date=record.date, name=record.name)

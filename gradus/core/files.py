@@ -14,6 +14,8 @@ from typing import Any, get_args, get_origin
 
 from gradus.core.errors import InputError
 
+DEEPEST = 100  # levels of a JSON file: what gradus writes has a tenth of it
+
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
@@ -58,6 +60,20 @@ def json_bytes(value: Any) -> bytes:
     return (json.dumps(value, indent=2, allow_nan=False) + "\n").encode()
 
 
+def json_line(value: Any) -> str:
+    """A value as JSON on one line, without its end; null where a number is none."""
+    return json.dumps(without_nan(value), allow_nan=False)
+
+
+def without_nan(value: Any) -> Any:
+    """The same value with null for NaN and the infinities, at any depth: JSON has none of them."""
+    if isinstance(value, dict):
+        return {key: without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def write_json(path: Path, value: Any) -> None:
     """Replace ``path`` by ``value`` as indented JSON with its keys in order; NaN is refused."""
     write_bytes(path, json_bytes(value))
@@ -76,9 +92,18 @@ def read_regular(path: Path) -> bytes:
 def read_json(path: Path) -> Any:
     """The value in a JSON file; InputError where it is missing or not JSON."""
     try:
-        return json.loads(read_regular(path))
+        value = json.loads(read_regular(path))
+        if _is_deeper(value, DEEPEST):
+            raise ValueError(f"one of more than {DEEPEST} levels")
+        return value
     except (OSError, ValueError, RecursionError) as error:
-        raise _unreadable(path, "a readable JSON file", str(error).lower()) from error
+        raise _unreadable(path, "a readable JSON file", str(error).lower()[:200]) from error
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Whether a value of JSON has more levels than these: whoever walks through it would not come back."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return bool(inner) and (levels == 0 or any(_is_deeper(item, levels - 1) for item in inner))
 
 
 def read_object(path: Path, *names: str) -> dict[str, Any]:
@@ -109,15 +134,6 @@ def fits(value: Any, hint: Any) -> bool:
     if hint is int:
         return type(value) is int and abs(value) < 2**63
     return hint is Any or type(value) is hint
-
-
-def without_nan(value: Any) -> Any:
-    """JSON has no NaN and no infinity: they become null, at any depth."""
-    if isinstance(value, dict):
-        return {key: without_nan(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [without_nan(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _unreadable(path: Path | str, wanted: str, got: str) -> InputError:

@@ -85,6 +85,8 @@ class Cells:
         import polars
 
         cells = self.frame[column]
+        if self.table is not None:
+            return cells  # as the table of text has them
         if not has_texts(cells.dtype):
             return polars.Series([str(cells.dtype)] * len(cells), dtype=polars.String)
         return cells.cast(polars.String).fill_null("").str.strip_chars()

@@ -74,12 +74,11 @@ class Encoder:
     @cached_property
     def owners(self) -> tuple[int, ...]:
         """For each feature the place of its column."""
-        of_number = [self.names.index(column.name) for column in self.numbers]
-        of_missing = [self.names.index(column.name) for column in self.numbers if column.misses]
+        place_of = {name: place for place, name in enumerate(self.names)}
+        of_number = [place_of[column.name] for column in self.numbers]
+        of_missing = [place_of[column.name] for column in self.numbers if column.misses]
         of_category = [
-            place
-            for column in self.categories
-            for place in [self.names.index(column.name)] * (len(column.values) + 1)
+            place_of[column.name] for column in self.categories for _ in range(len(column.values) + 1)
         ]
         return (*of_number, *of_missing, *of_category)
 

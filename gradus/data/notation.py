@@ -82,10 +82,9 @@ def numbers_of(cells: Any, notation: Notation = PLAIN) -> tuple[NDArray[np.float
     import polars
 
     values = notation.plain_column(cells).cast(polars.Float64, strict=False)
-    odd = values.is_null() | ~values.fill_null(0.0).is_finite()  # infinite is also what overflowed
-    result = values.fill_null(math.nan).to_numpy().copy()
+    result = values.to_numpy(writable=True)  # null is NaN; expressions of polars cost more than a column
     is_text = np.zeros(len(result), dtype=np.bool_)
-    for row in odd.arg_true().to_list():
+    for row in np.flatnonzero(~np.isfinite(result)).tolist():  # infinite is also what overflowed
         value = number(cells[row], notation)
         result[row], is_text[row] = (math.nan, True) if value is None else (value, False)
     return result, is_text

@@ -124,16 +124,24 @@ def wrong_width(place: str, *, wanted: int, got: int) -> InputError:
 
 def read_table(path: Path, *, skip_bad: bool = False, notation: Notation = PLAIN) -> Table:
     """The rows of a file: see ``table_of``; InputError as well where it is no text that can be read."""
-    return table_of(read_lines(path), where=str(path), skip_bad=skip_bad, notation=notation)
+    faults = list[InputError]()
+    lines = read_lines(path, faults=faults if skip_bad else None)
+    return table_of(lines, where=str(path), skip_bad=skip_bad, notation=notation, faults=faults)
 
 
 def table_of(
-    lines: Iterable[str], *, where: str, skip_bad: bool = False, notation: Notation = PLAIN
+    lines: Iterable[str],
+    *,
+    where: str,
+    skip_bad: bool = False,
+    notation: Notation = PLAIN,
+    faults: list[InputError] | None = None,
 ) -> Table:
     """The rows in the lines of a text; columns without a header are called ``column 1``, ``column 2``, ...
 
     Empty lines are passed over. InputError names the line that has too many or too few cells, or a quote left
     open (``skip_bad`` leaves such rows out), and a table without rows or with a column named twice.
+    ``faults`` are those of the lines themselves, as they are read.
     """
     import polars
 
@@ -155,7 +163,8 @@ def table_of(
         if has_header
         else tuple(f"column {place}" for place in range(1, len(head) + 1))
     )
-    content, kept, faults, opened = io.BytesIO(), list[int](), list[InputError](), 0
+    content, kept, opened = io.BytesIO(), list[int](), 0
+    faults = [] if faults is None else faults
     for place, line in numbered if has_header else chain([(first_line, first)], numbered):
         at = f"{where}, line {place}"
         if opened and line.count('"') % 2:
@@ -210,7 +219,7 @@ def _plain(line: str, *, separator: str, width: int, place: str) -> str:
 
 def column_names(head: Sequence[str], *, where: str) -> tuple[str, ...]:
     """The names in a header, ``column 1`` for an empty one; InputError where two columns have one name."""
-    names = list[str]()
+    names = dict[str, int]()  # with their places: there may be tens of thousands
     for place, given in enumerate(head, start=1):
         name = given or f"column {place}"
         if name in names and name not in TWINS:
@@ -218,10 +227,10 @@ def column_names(head: Sequence[str], *, where: str) -> tuple[str, ...]:
                 "GR-ROWS-003",
                 where=where,
                 wanted="a name for each column, none twice",
-                got=f"{name!r} as columns {names.index(name) + 1} and {place}",
+                got=f"{name!r} as columns {names[name]} and {place}",
                 remedy="Rename one of them, or remove it.",
             )
-        names.append(f"{name} (again)" if name in names else name)
+        names[f"{name} (again)" if name in names else name] = place
     return tuple(names)
 
 
@@ -250,8 +259,9 @@ def joined(tables: Sequence[Table]) -> Table:
 
 def _difference(wanted: tuple[str, ...], got: tuple[str, ...]) -> str:
     """How one list of columns differs from another, in a few words."""
-    lacking = [name for name in wanted if name not in got]
-    added = [name for name in got if name not in wanted]
+    had, has = set(wanted), set(got)
+    lacking = [name for name in wanted if name not in has]
+    added = [name for name in got if name not in had]
     if lacking:
         return f"{len(got)} without {lacking[0]!r}"
     return f"{len(got)} with {added[0]!r}" if added else "another order"

@@ -75,8 +75,9 @@ def read_series(path: Path, form: Form) -> list[Raw]:
     is_parquet = path.suffix.lower() in (".parquet", ".pq")
     cells = cells_of_parquet if is_parquet else cells_of_text
     table = cells(path, skip_bad=form.skip_bad, notation=form.notation)
+    there = set(table.columns)
     for name in (form.time, form.series, *form.numbers, *form.static):
-        if name is not None and name not in table.columns:
+        if name is not None and name not in there:
             raise InputError(
                 "GR-SERIES-001",
                 where=str(path),
@@ -95,9 +96,10 @@ def read_series(path: Path, form: Form) -> list[Raw]:
         notes.append(f"There is no time column: rows are counted{''.join(dates)}.")
     else:
         times, dated = times_of(table, time, form.time_format, notes)
-    others = [c for c in table.columns if c not in (time, form.series, *form.static)]
-    texts = [c for c in others if form.skip_texts and _is_text(table, c)]
-    about = [f"{name} holds {_about_text(table, name)}." for name in texts]
+    not_numbers = {time, form.series, *form.static}
+    others = [c for c in table.columns if c not in not_numbers]
+    texts = {c: _about_text(table, c) for c in others if form.skip_texts and _is_text(table, c)}
+    about = [f"{name} holds {said}." for name, said in texts.items()]
     notes += about
     numbers = form.numbers or tuple(c for c in others if c not in texts)
     if not numbers:

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterator
+from itertools import zip_longest
 from pathlib import PurePosixPath
 
 from gradus.core.errors import GradusError, InputError
@@ -25,32 +26,26 @@ def list_table(content: bytes, name: str, *, where: str, exists: Callable[[str],
     repeats a path, or names a file for which ``exists`` is false. Empty rows are passed over. InputError
     where the table cannot be read at all.
     """
-    import polars
-
     table_at = f"{where}/{name}"
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise _unreadable(content, name, table_at, error) from error
-    try:
-        table = polars.read_csv(io.BytesIO(content), separator=_separator(name), infer_schema=False)
-    except polars.exceptions.PolarsError as error:
-        raise _unreadable(content, name, table_at, error) from error
-    if not {"path", "label"} <= set(table.columns):
+    rows = _rows(content, name, table_at)
+    header = next(rows, (1, []))[1]
+    if not {"path", "label"} <= set(header):
         raise InputError(
             "GR-DATA-020",
             where=table_at,
             wanted="a first line that names the columns path and label",
-            got=", ".join(table.columns)[:200],
+            got=", ".join(header)[:200] or "an empty table",
             remedy="Name the columns; a .csv separates them by commas, a .tsv by tabs.",
         )
-    by_split = "split" in table.columns
+    by_split = "split" in header
     folder = PurePosixPath(name).parent
     items, faults, seen = list[Item](), list[GradusError](), dict[str, int]()
-    numbered = (line for line, _ in _numbered(content, name) if line > 1)
-    for line, values in zip(numbered, table.iter_rows(named=True), strict=True):
-        if not any(values.values()):
+    for line, cells in rows:
+        if not any(cells):
             continue
+        if len(cells) > len(header):
+            raise _bad_row(table_at, line, f"{len(header)} columns", f"{len(cells)}")
+        values = dict(zip_longest(header, (cell or None for cell in cells)))
         path, label = values["path"], values["label"]
         split = values["split"] if by_split else "train"
         picture = str(folder / path) if path else ""
@@ -88,31 +83,26 @@ def _bad_row(table_at: str, line: int, wanted: str, got: str) -> InputError:
     )
 
 
-def _unreadable(content: bytes, name: str, table_at: str, error: Exception) -> InputError:
-    """The error for a table that polars refuses: it names the row that is too long, if that is the reason."""
-    try:
-        rows = list(_numbered(content, name))
-    except (UnicodeDecodeError, csv.Error) as reason:
-        rows, error = [], reason
-    for line, cells in rows:
-        if len(cells) > len(rows[0][1]):
-            return _bad_row(table_at, line, f"{len(rows[0][1])} columns", f"{len(cells)}")
-    return InputError(
-        "GR-DATA-020",
-        where=table_at,
-        wanted="a table in UTF-8 with the columns path and label",
-        got=str(error).splitlines()[0],
-        remedy="Save the table as CSV in UTF-8.",
-    )
+def _rows(content: bytes, name: str, table_at: str) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a table with the lines that they begin on: a quoted cell may hold line ends.
 
-
-def _numbered(content: bytes, name: str) -> Iterator[tuple[int, list[str]]]:
-    """The rows of a table with the lines that they begin on: a quoted cell may hold line ends."""
-    rows = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), delimiter=_separator(name))
+    InputError where it is no text, or no table.
+    """
     line = 1
-    for cells in rows:
-        yield line, cells
-        line = rows.line_num + 1
+    try:
+        text = io.StringIO(content.decode("utf-8-sig"), newline="")  # each of three line ends is one
+        rows = csv.reader(text, delimiter=_separator(name), strict=True)
+        for cells in rows:
+            yield line, cells
+            line = rows.line_num + 1
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(
+            "GR-DATA-020",
+            where=table_at if isinstance(error, UnicodeDecodeError) else f"{table_at}, line {line}",
+            wanted="a table in UTF-8 with the columns path and label",
+            got=str(error),
+            remedy="Save the table as CSV in UTF-8.",
+        ) from error
 
 
 def _separator(name: str) -> str:

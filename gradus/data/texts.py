@@ -142,7 +142,8 @@ def read_table(path: Path, fields: Fields) -> Items:
     A .csv has the separator (comma, semicolon or tab) that its first line has most of, and a quoted cell of
     it may hold line ends; a .tsv knows no quotes. InputError where a column is missing or a quote never ends.
     """
-    rows = cells_in(read_lines(path), path.name, strict=True)
+    faults = list[InputError]()  # of the lines that a row is on
+    rows = cells_in(read_lines(path, faults=faults), path.name, strict=True)
     first = 1
     try:
         header = [name.strip() for name in next(rows, [])]
@@ -158,7 +159,10 @@ def read_table(path: Path, fields: Fields) -> Items:
         first = rows.line_num + 1
         for row in rows:
             where, first = f"{path}, line {first}", rows.line_num + 1
-            if len(row) == len(header):
+            if faults:
+                yield from faults
+                faults.clear()
+            elif len(row) == len(header):
                 values = dict(zip(header, row, strict=True))
                 yield _item(values, fields, where)
             elif row:
@@ -196,7 +200,10 @@ def cells_in(lines: Iterable[str], name: str, *, strict: bool) -> Any:
 
 def read_json_lines(path: Path, fields: Fields) -> Items:
     """One JSON object a line; empty lines are passed over. A label is a text, a number or a list of them."""
-    for number, line in enumerate(read_lines(path), start=1):
+    faults = list[InputError]()
+    for number, line in enumerate(read_lines(path, faults=faults), start=1):
+        yield from faults
+        faults.clear()
         if not line.strip():
             continue
         where = f"{path}, line {number}"
@@ -237,7 +244,10 @@ def read_class_folders(folder: Path) -> Items:
         )
     for name, (top, *rest) in parts.items():
         split, label = (SPLITS[top.lower()], rest[0]) if by_split else ("train", top)
-        yield Text(split, (label,), "\n".join(read_lines(folder / name)), str(folder / name))
+        try:
+            yield Text(split, (label,), "\n".join(read_lines(folder / name)), str(folder / name))
+        except InputError as fault:
+            yield fault
 
 
 def _item(values: dict[str, Any], fields: Fields, where: str) -> Text | GradusError:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gradus.core.errors import InputError
-from gradus.data.lines import LONGEST_BYTES, decoded, pieces
+from gradus.data.lines import LONGEST_BYTES, decoded, lines_of, pieces
 from gradus.engine.job import Deployable
-from gradus.ship.predict import Answered, answered
+from gradus.ship.predict import Answered, answered, with_faults
 
 PAUSE_SECONDS = 0.1
 
@@ -18,12 +18,15 @@ def follow(deployable: Deployable, source: str, *, skip_bad: bool = False) -> It
     assert deployable.lines is not None, "what is followed has lines"
     is_piped = source == "-"
     name = "standard input" if is_piped else source
-    lines = decoded(pieces(sys.stdin.buffer.readline) if is_piped else added_lines(Path(source)), where=name)
-    yield from answered(deployable, deployable.lines(lines, name), batch=1, skip_bad=skip_bad)
+    faults = list[InputError]()
+    lines = pieces(sys.stdin.buffer.readline) if is_piped else lines_of(added_pieces(Path(source)))
+    texts = decoded(lines, where=name, faults=faults if skip_bad else None)
+    items = with_faults(deployable.lines(texts, name), faults)
+    yield from answered(deployable, items, batch=1, skip_bad=skip_bad)
 
 
-def added_lines(path: Path, *, pause_seconds: float = PAUSE_SECONDS) -> Iterator[bytes]:
-    """Whole lines of a file as they are written, without end.
+def added_pieces(path: Path, *, pause_seconds: float = PAUSE_SECONDS) -> Iterator[bytes]:
+    """Whole lines of a file as they are written, without end; one that is too long comes in pieces.
 
     A file that was cut short or replaced by another of its name (logs are rotated so) is read anew from its
     beginning. InputError where there is no such file at first.
@@ -39,13 +42,15 @@ def added_lines(path: Path, *, pause_seconds: float = PAUSE_SECONDS) -> Iterator
     while True:
         with path.open("rb") as file:
             begun = path.stat().st_ino
-            rest = b""
+            rest, is_within = b"", False  # whether the line that is read has begun in a piece before
             while True:
                 rest += file.readline(LONGEST_BYTES + 1)
                 if rest.endswith(b"\n") or len(rest) > LONGEST_BYTES:
                     yield rest
-                    rest = b""
+                    rest, is_within = b"", not rest.endswith(b"\n")
                     continue
                 if path.exists() and (path.stat().st_ino != begun or path.stat().st_size < file.tell()):
+                    if is_within:
+                        yield b"\n"  # its end will never come
                     break
                 time.sleep(pause_seconds)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gradus.core.errors import GradusError, InputError
-from gradus.core.files import made_folder, without_nan, write_bytes
+from gradus.core.files import json_line, made_folder, write_bytes
 from gradus.data.lines import read_lines
 from gradus.data.members import is_left_behind, refuse_hostile
 from gradus.engine.job import Answer, Deployable, Raw
@@ -40,7 +40,8 @@ def predict(
     device. An input that cannot be read or computed raises its GradusError after the answers before it; with
     ``skip_bad`` the error stands in place of an answer.
     """
-    yield from answered(deployable, _items(deployable, inputs), batch=batch, skip_bad=skip_bad)
+    items = _items(deployable, inputs, skip_bad=skip_bad)
+    yield from answered(deployable, items, batch=batch, skip_bad=skip_bad)
 
 
 def answered(
@@ -56,20 +57,31 @@ def answered(
             yield name, answer
 
 
-def _items(deployable: Deployable, inputs: Iterable[Raw]) -> Iterator[Item]:
+def _items(deployable: Deployable, inputs: Iterable[Raw], *, skip_bad: bool) -> Iterator[Item]:
     """The inputs, with the arrays, the lines or the series of a file in its place."""
     for raw in inputs:
         try:
             if isinstance(raw, Path) and raw.suffix.lower() in ARRAYS:
                 yield from arrays(raw)
             elif isinstance(raw, Path) and deployable.lines:
-                yield from deployable.lines(read_lines(raw), str(raw))
+                faults = list[InputError]()
+                lines = read_lines(raw, faults=faults if skip_bad else None)
+                yield from with_faults(deployable.lines(lines, str(raw)), faults)
             elif isinstance(raw, Path) and deployable.inside:
                 yield from deployable.inside(raw)
             else:
                 yield raw, raw
         except GradusError as error:
             yield raw, error
+
+
+def with_faults(items: Iterator[Item], faults: list[InputError]) -> Iterator[Item]:
+    """The items in lines, and the errors of bad lines as they are read, each under its place."""
+    for item in items:
+        yield from ((fault.where, fault) for fault in faults)
+        faults.clear()
+        yield item
+    yield from ((fault.where, fault) for fault in faults)
 
 
 def _answers(deployable: Deployable, window: Sequence[Item]) -> list[Answered]:
@@ -251,7 +263,7 @@ def save_answers(pairs: Iterable[Answered], folder: Path) -> Path:
                         line["picture"] = f"pictures/{place + 1:05d}-{_plain(name)}.png"
                         written.append(folder / line["picture"])
                         write_bytes(written[-1], picture)
-                lines.append(json.dumps(without_nan(line)) + "\n")
+                lines.append(f"{json_line(line)}\n")
             write_bytes(folder / "answers.jsonl", "".join(lines).encode())
         except GradusError:
             for path in written:
@@ -265,7 +277,7 @@ def save_answers(pairs: Iterable[Answered], folder: Path) -> Path:
 def _pictures_of(folder: Path) -> set[Path]:
     """The pictures that the answers in a folder name, by the names that only ``save_answers`` gives."""
     found = set[Path]()
-    with suppress(OSError, ValueError):  # no answers there, or a file of another make
+    with suppress(OSError, ValueError, RecursionError):  # no answers there, or a file of another make
         for line in (folder / "answers.jsonl").read_text(encoding="utf-8").splitlines():
             answer = json.loads(line)
             name = answer.get("picture") if isinstance(answer, dict) else None

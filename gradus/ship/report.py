@@ -394,8 +394,8 @@ def _facts_of_run(story: Story) -> dict[str, Any]:
         "weights kept": story.head["config"].get("train", {}).get("keep", "last"),
     }
     if measured:
-        speed = statistics.median(row["samples_per_second"] for row in measured)
-        memory = max(row["values"].get("memory_gib", 0.0) for row in measured)
+        speed = statistics.median(row["samples_per_second"] or 0.0 for row in measured)
+        memory = max(row["values"].get("memory_gib") or 0.0 for row in measured)
         facts |= {"items a second": shown(round(speed)), "most memory held": f"{memory:.2f} GiB"}
     return facts
 

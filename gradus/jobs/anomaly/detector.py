@@ -25,7 +25,12 @@ Net = Autoencoder | VariationalAutoencoder | SequenceAutoencoder | DeepSvdd
 class Detector(nn.Module):
     """Score items and blame columns; with a second net, its share of the score is ``share``."""
 
-    blocks: Tensor
+    owner: Tensor
+    """The column of each feature, (F,)."""
+    by_column: Tensor
+    """The places of the features, one column's after the other's, (F,)."""
+    sizes: Tensor
+    """How many features each column has, (C,)."""
     typical: Tensor
     usual: Tensor
     threshold: Tensor
@@ -35,9 +40,10 @@ class Detector(nn.Module):
     ) -> None:
         super().__init__()
         self.nets, self.share = nn.ModuleList(nets), share
-        blocks = torch.zeros(len(owners), max(owners) + 1)
-        blocks[torch.arange(len(owners)), torch.tensor(owners)] = 1
-        self.register_buffer("blocks", blocks, persistent=False)  # (F, C)
+        owner = torch.tensor(owners)  # no matrix of features and columns: a table may have 100,000 of each
+        self.register_buffer("owner", owner, persistent=False)
+        self.register_buffer("by_column", owner.argsort(stable=True), persistent=False)
+        self.register_buffer("sizes", owner.bincount(), persistent=False)
         self.register_buffer("typical", torch.tensor(typical), persistent=False)
         self.register_buffer("usual", torch.ones(len(nets)))  # mean score of normal rows, a net
         self.register_buffer("threshold", torch.zeros(()))
@@ -72,12 +78,16 @@ class Detector(nn.Module):
         square = (drawn - row).square()
         if isinstance(net, SequenceAutoencoder):
             square = square[:, -1]  # the row that the window ends at: (B, T, F) -> (B, F)
-        return (square @ self.blocks).sqrt()
+        by_column = square[:, self.by_column].T.contiguous()  # (B, F) -> (F, B)
+        summed = torch.segment_reduce(by_column, "sum", lengths=self.sizes)  # (C, B)
+        return summed.T.contiguous().sqrt()  # contiguous: else sums over columns differ in their last bits
 
     def _blamed(self, net: DeepSvdd, row: Float[Tensor, "B F"]) -> Float[Tensor, "B C"]:
         """The distance from the centre, shared out among columns."""
         whole = net.distance(row)  # (B,)
-        hidden = self.blocks.T.bool()[:, None]  # (F, C) -> (C, 1, F)
+        hidden = (torch.arange(len(self.sizes), device=row.device)[:, None] == self.owner)[
+            :, None
+        ]  # (C, 1, F)
         without = torch.where(hidden, self.typical, row)  # (C, B, F): each column typical in turn
         rest = net.distance(without.flatten(0, 1)).unflatten(0, without.shape[:2])  # (C B,) -> (C, B)
         gone = (whole - rest).clamp(min=0).T  # (B, C)

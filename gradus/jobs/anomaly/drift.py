@@ -43,8 +43,9 @@ class Profile:
             q = scored.clamp(min=RAREST)
             found.append(((q - p) * (q / p).log()).sum())
         by_kind = torch.stack(found)  # numbers first, as the encoder has its features
-        order = [c.name for c in self.encoder.numbers] + [c.name for c in self.encoder.categories]
-        return by_kind[[order.index(name) for name in self.encoder.names]]
+        in_order = (*self.encoder.numbers, *self.encoder.categories)
+        place_of = {column.name: place for place, column in enumerate(in_order)}
+        return by_kind[[place_of[name] for name in self.encoder.names]]
 
     def _shares(self, row: Float[Tensor, "N F"]) -> list[Tensor]:
         """For each column the share of rows in each bin."""

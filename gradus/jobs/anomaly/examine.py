@@ -156,23 +156,24 @@ def _hints(tables: Mapping[str, Table], data: DataConfig, kind: Format) -> Panel
 
 def _hint(table: Table, name: str, normal: tuple[str, ...]) -> str:
     """What a column may be, with the setting that says so; nothing where it looks like what it is read as."""
-    cells, quoted = table.cells[name], quote(name)
-    if kind_of(table, name) == "category" and (notations := notations_of(cells)):
+    cells, quoted, kind = table.cells[name], quote(name), kind_of(table, name)
+    if kind == "number" and _counts_rows(table, name):
+        return (
+            f"whole numbers that only rise: --data.leave-out {quoted} does not learn them, and "
+            f"--data.id-column {quoted} tells them with each answer as well"
+        )
+    if kind != "category":
+        return ""
+    if notations := notations_of(cells):
         odd = numbers_of(cells, table.notation)[1]
         return about_notations(notations, cell=cells[int(odd.argmax())])
     if cells.str.contains(ISO_DATE).all():
         return f"dates: --data.time {quoted} puts the rows in their order"
     if cells.str.contains(DATE).all():
         return "dates: written as 2017-07-07 08:59 they could put the rows in their order"
-    kind = kind_of(table, name)
-    if kind == "category" and (unit := unit_of(cells)):
+    if unit := unit_of(cells):
         return f"numbers with {unit!r} beside them: without it in the table they are read as numbers"
-    if kind == "number" and _counts_rows(table, name):
-        return (
-            f"whole numbers that only rise: --data.leave-out {quoted} does not learn them, and "
-            f"--data.id-column {quoted} tells them with each answer as well"
-        )
-    if kind == "category" and cells.str.to_lowercase().is_in(list(normal)).any():
+    if cells.str.to_lowercase().is_in(list(normal)).any():
         return f"labels: --data.label {quoted} takes them for what each row is"
     return ""
 

@@ -101,8 +101,9 @@ class RowReader:
         if not names_columns(cells, self.notation):
             return None
         columns = column_names(cells, where=where)
+        there = set(columns)
         for name in self.encoder.names:
-            if name not in columns:
+            if name not in there:
                 raise lacks_column(where, name)
         return columns
 

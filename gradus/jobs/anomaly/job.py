@@ -126,10 +126,10 @@ def damaged(
     parts: Parts, row: Float[Tensor, "B F"], model: AutoencoderConfig, *, generator: torch.Generator
 ) -> Float[Tensor, "B F"]:
     """Rows with some columns from another row of the batch, and with noise."""
-    blocks = parts.detector.blocks  # (F, C)
+    detector = parts.detector
     if model.swap:
-        chance = torch.rand(len(row), blocks.shape[1], generator=generator, device=row.device)
-        swapped = (chance < model.swap)[:, blocks.argmax(1)]  # (B, C) -> (B, F)
+        chance = torch.rand(len(row), len(detector.sizes), generator=generator, device=row.device)
+        swapped = (chance < model.swap)[:, detector.owner]  # (B, C) -> (B, F)
         others = torch.randint(len(row), (len(row),), generator=generator, device=row.device)
         row = torch.where(swapped, row[others], row)
     if model.noise_std:

@@ -360,8 +360,9 @@ def _sound(
     table: Table, names: list[str], numbers: list[str], config: DataConfig, *, label: str | None
 ) -> Sound:
     """The rows that can be read; the first broken one is an InputError unless such rows are left out."""
+    there = set(table.columns)
     for name in names:
-        if name not in table.columns:
+        if name not in there:
             raise lacks_column(table.origins[0][0], name)
     values, faults = read_columns(table, numbers, missing=config.missing)
     times, late_faults = _times(table, config)
@@ -451,7 +452,8 @@ def _kept_in(sound: Mapping[str, Sound], kept: Mapping[str, Rows]) -> dict[str, 
 
 def _together(sound: list[Sound]) -> Sound:
     """The rows of all tables, with the columns that all of them have."""
-    common = tuple(name for name in sound[0].table.columns if all(name in one.table.columns for one in sound))
+    in_all = set(sound[0].table.columns).intersection(*(one.table.columns for one in sound))
+    common = tuple(name for name in sound[0].table.columns if name in in_all)
     tables = [replace(one.table, columns=common, cells=one.table.cells.select(common)) for one in sound]
     label = np.concatenate([one.label for one in sound])
     numbers = np.concatenate([one.numbers for one in sound])

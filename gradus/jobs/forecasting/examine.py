@@ -150,10 +150,10 @@ def _about_values(raws: Sequence[Raw], data: DataConfig) -> list[Panel]:
     columns, counted = raws[0].columns, raws[0].counted
     values = np.concatenate([raw.values for raw in raws])
     rows, missing = np.concatenate([raw.rows for raw in raws]), np.isnan(values)
-    constant = [
-        name for place, name in enumerate(columns) if len(np.unique(values[~missing[:, place], place])) <= 1
-    ]
-    others = [name for name in columns if name not in constant]
+    constant, others = list[str](), list[str]()
+    for place, name in enumerate(columns):
+        changes = len(np.unique(values[~missing[:, place], place])) > 1
+        (others if changes else constant).append(name)
     treated = "hold" if data.mend.missing == "error" else data.mend.missing
     return [
         Panel(

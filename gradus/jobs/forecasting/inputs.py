@@ -61,9 +61,9 @@ def with_features(
 ) -> tuple[list[Part], Columns]:
     """Series with their calendar and indicators; rows without an indicator at the beginning are left out."""
     columns = found[0].columns
-    beside = beside_of(config)
+    beside, there = beside_of(config), set(columns)
     for name in (*config.past, *config.known, *config.targets, *beside.values()):
-        if name not in columns:
+        if name not in there:
             raise UsageError(
                 "GR-SERIES-042",
                 where="--data.past, --data.known, --data.targets, --data.high, --data.low, --data.volume",

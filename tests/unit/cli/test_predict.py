@@ -1,7 +1,13 @@
 """gradus predict: answers as lines to read."""
 
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+
+import pytest
+
 from gradus.cli.main import main
 from gradus.cli.predict import worded
+from tests.unit.ship.weigher import toy
 
 
 def test_values_are_on_one_line():
@@ -34,3 +40,39 @@ def test_standard_input_wants_to_be_followed(tmp_path, capsys):
     capsys.readouterr()
     assert main(["predict", run, "-"]) == 2
     assert "--follow" in capsys.readouterr().err
+
+
+@dataclass(frozen=True)
+class Undefined:
+    """An answer without numbers."""
+
+    def to_dict(self):
+        return {"score": float("nan"), "all": [float("-inf"), (1.0, float("inf"))]}
+
+    def draw(self):
+        return None
+
+
+def numbers(lines, name):
+    """A number a line."""
+    for place, line in enumerate(lines, start=1):
+        if line:
+            yield f"{name}, line {place}", [float(line)]
+
+
+def asking(monkeypatch, deployable):
+    """Let predict ask this, whatever the run."""
+    job = SimpleNamespace(deploy=lambda config, parts: deployable)
+    opened = SimpleNamespace(job=job, config=None, parts=None)
+    monkeypatch.setattr("gradus.cli.predict.open_named", lambda *given, **settings: opened)
+
+
+@pytest.mark.parametrize("more", [["--json"], ["--follow"]])
+def test_answers_that_are_no_number_are_null_in_json(tmp_path, capsys, monkeypatch, more):
+    asking(monkeypatch, replace(toy(answer=lambda output, raw: Undefined()), lines=numbers))
+    monkeypatch.setattr("gradus.ship.follow.added_pieces", lambda path: iter([b"1\n"]))
+    path = tmp_path / "a.txt"
+    path.write_text("1\n")
+    assert main(["predict", "run", str(path), *more]) == 0
+    said = f'{{"input": "{path}, line 1", "score": null, "all": [null, [1.0, null]]}}\n'
+    assert capsys.readouterr().out == said

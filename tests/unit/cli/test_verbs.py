@@ -111,3 +111,11 @@ def test_a_run_that_is_taken_away_again_is_said_to_be(trained, here, capsys):
 def test_help_needs_no_verb(capsys):
     assert main([]) == main(["--help"]) == 0
     assert "gradus train JOB" in capsys.readouterr().out
+
+
+def test_scores_that_are_no_number_are_null_in_json(trained, here, capsys, monkeypatch):
+    scores = {"accuracy": float("nan"), "loss": float("inf"), "f1": 0.5}
+    monkeypatch.setattr("gradus.cli.evaluate.measure", lambda *given, **settings: scores)
+    assert main(["evaluate", "run", *MINE, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["metrics"] == {"accuracy": None, "loss": None, "f1": 0.5}

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import json
+import math
 import os
 import subprocess
 import sys
@@ -137,7 +138,18 @@ def test_json_without_a_meaning_is_refused_and_the_old_file_stays(tmp_path, valu
     assert files.read_json(tmp_path / "a.json") == 1
 
 
-@pytest.mark.parametrize("content", [None, b"", b"{", b"\xff\xfe"])
+ODD_JSON = {
+    "cut off": b"{",
+    "in UTF-16, cut off": b"\xff\xfe",
+    "in Latin-1": '{"caf\xe9": 1}'.encode("latin-1"),
+    "deep": b"[" * 100_000,
+    "deep objects": b'{"a":' * 100_000,
+    "deeper than what is written": b"[" * 900 + b"]" * 900,
+    "a number of more digits than Python reads": b"9" * 5000,
+}
+
+
+@pytest.mark.parametrize("content", [None, b"", *ODD_JSON.values()], ids=["absent", "empty", *ODD_JSON])
 def test_unreadable_json_is_named(tmp_path, content):
     path = tmp_path / "a.json"
     if content is not None:
@@ -213,3 +225,14 @@ def test_a_folder_is_flushed_and_let_go_of(tmp_path, monkeypatch):
     assert is_the_folder
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(descriptor)
+
+
+def test_what_is_no_number_is_null_at_any_depth():
+    """In a line of JSON; what is given stays as it is."""
+    value = {"a": math.nan, "b": [1.5, -math.inf, {"c": (math.inf, "x", None, True, 3)}]}
+    assert json.loads(files.json_line(value)) == {
+        "a": None,
+        "b": [1.5, None, {"c": [None, "x", None, True, 3]}],
+    }
+    assert math.isnan(value["a"])
+    assert "\n" not in files.json_line({"a": "one\ntwo"})

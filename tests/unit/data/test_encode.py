@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 
 import numpy as np
 import pytest
@@ -141,3 +142,19 @@ def test_an_encoder_comes_back_from_json():
     again = Encoder.from_json(json.loads(json.dumps(ENCODER.to_json())))
     assert again == ENCODER
     assert hash(again) == hash(ENCODER)
+
+
+def test_many_columns_own_their_features():
+    """One look each: against a list of the names before, 30,000 columns take minutes."""
+    many = tuple(
+        CategoryColumn(name=f"c{place}", values=("a",))
+        if place % 3
+        else NumberColumn(name=f"c{place}", centre=0.0, scale=1.0, misses=True)
+        for place in range(30_000)
+    )
+    before = time.process_time()
+    owners = Encoder(many).owners
+    assert time.process_time() - before < 3
+    assert len(owners) == 2 * len(many)  # a number and whether it is missing; a name and others
+    assert owners[:2] == (0, 3)
+    assert owners[-4:] == (29_998, 29_998, 29_999, 29_999)

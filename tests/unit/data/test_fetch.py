@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import SimpleNamespace
 
@@ -26,6 +27,9 @@ class Server(BaseHTTPRequestHandler):
             return
         start = int((self.headers.get("Range") or "bytes=0-").removeprefix("bytes=").rstrip("-"))
         start = 0 if kind == "no-ranges" else start
+        if kind == "refuses-ranges" and start:
+            self.send_error(416)
+            return
         body = CONTENT[start:]
         self.send_response(206 if start else 200)
         self.send_header("Content-Length", str(len(body)))
@@ -112,6 +116,81 @@ def test_a_whole_part_is_only_checked(tmp_path, server, source):
     fetch(source("good"), tmp_path)
     assert server.asked == []
     assert (tmp_path / "a.bin").read_bytes() == CONTENT
+
+
+WRONG = {
+    "a web page": b"<html>log in first</html>" * 1000,
+    "a byte": CONTENT[:5000] + b"x",
+    "all of it": b"x" * len(CONTENT),
+    "more than it": bytes(2**21),
+    "all but a byte": b"x" + CONTENT[1:-1],
+}
+
+
+@pytest.mark.parametrize("kind", ["good", "no-ranges", "refuses-ranges"])
+@pytest.mark.parametrize("part", WRONG)
+def test_a_part_that_turns_out_wrong_is_begun_anew(tmp_path, server, source, kind, part):
+    (tmp_path / "a.bin.part").write_bytes(WRONG[part])
+    fetch(source(kind), tmp_path)
+    assert (tmp_path / "a.bin").read_bytes() == CONTENT
+    assert [path.name for path in tmp_path.iterdir()] == ["a.bin"]
+    assert len(server.asked) <= 2
+
+
+def test_two_that_fetch_at_once_have_the_same_file_from_one_transfer(tmp_path, server, source):
+    """The second waits for the first; they are started while the first is within the file."""
+    faults, within = [], threading.Event()
+
+    def one(*, progress):
+        try:
+            fetch(source_of_both, tmp_path, progress=progress)
+        except Exception as error:
+            faults.append(error)
+
+    def waiting(name, done, total):
+        within.set()
+        time.sleep(0.05)
+
+    source_of_both = source("good")
+    first = threading.Thread(target=one, kwargs={"progress": waiting})
+    others = [threading.Thread(target=one, kwargs={"progress": waiting}) for _ in range(3)]
+    first.start()
+    assert within.wait(10)
+    for thread in others:
+        thread.start()
+    for thread in (first, *others):
+        thread.join(20)
+    assert faults == []
+    assert server.asked == [None]
+    assert (tmp_path / "a.bin").read_bytes() == CONTENT
+    assert [path.name for path in tmp_path.iterdir()] == ["a.bin"]
+
+
+def test_who_waits_goes_on_where_a_killed_one_stopped(tmp_path, server, source):
+    (tmp_path / ".lock").write_bytes(b"")  # of one that was killed: nobody holds it
+    (tmp_path / "a.bin.part").write_bytes(CONTENT[:1000])
+    fetch(source("good"), tmp_path)
+    assert server.asked == ["bytes=1000-"]
+    assert [path.name for path in tmp_path.iterdir()] == ["a.bin"]
+
+
+def test_a_whole_set_is_checked_where_nothing_may_be_written(tmp_path, server, source, monkeypatch):
+    (tmp_path / "a.bin").write_bytes(CONTENT)
+    monkeypatch.setattr("fcntl.flock", None)
+    fetch(source("good"), tmp_path)
+    assert server.asked == []
+
+
+def test_an_interruption_is_no_fault_of_the_network(tmp_path, source):
+    """What shows the progress may fail of its own: a full standard output, say."""
+
+    def refuse(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left") as caught:
+        fetch(source("good"), tmp_path, progress=refuse)
+    assert not isinstance(caught.value, InputError)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.bin.part"]
 
 
 @pytest.mark.parametrize("part", [b"", b"not the beginning of it", bytes(2**21)])

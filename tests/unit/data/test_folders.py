@@ -331,6 +331,7 @@ def check_good(read):
         (GOOD.replace(",", "\t"), "labels.tsv"),
         (b"\xef\xbb\xbf" + GOOD.encode(), "LABELS.CSV"),
         (GOOD.replace("\n", "\r\n"), "labels.csv"),
+        (GOOD.replace("\n", "\r"), "labels.csv"),
         (GOOD.replace("a.png,cat", '"a.png","cat"') + "\n\n", "labels.csv"),
         (
             "\n".join(",".join([line.split(",")[2], "x", *line.split(",")[:2]]) for line in GOOD.split()),
@@ -406,6 +407,14 @@ def test_a_bad_row_is_named_by_its_number(tmp_path, row, said):
     text = GOOD.replace("e.png,dog,valid", f"\ne.png,dog,valid\n{row}")
     with pytest.raises(InputError, match=rf"labels\.csv, line 8: .*{said}.*GR-DATA-021"):
         read_table(write_table(tmp_path, text), FORM)
+
+
+def test_a_carriage_return_within_a_row_makes_two_bad_ones(tmp_path):
+    """As in every other table: it ends a line."""
+    path = write_table(tmp_path, f"{GOOD}f.png\r,cat,train\n")
+    with pytest.raises(InputError, match=r"line 7.*GR-DATA-016"):
+        read_table(path, FORM)
+    check_good(read_table(path, FORM, skip_bad=True))
 
 
 def test_bad_rows_can_be_left_out(tmp_path):

@@ -1,6 +1,8 @@
 """Lines of text files: whole, compressed, cut off, in another encoding, without end."""
 
 import gzip
+import io
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -12,7 +14,7 @@ from gradus.data.lines import decoded, read_lines
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.txt.gz"])
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("last", [True, False])
 def test_lines_come_without_their_ends(tmp_path, name, end, last):
     content = f"\ufeffgood{end}{end}bäd{end if last else ''}".encode()
@@ -23,6 +25,32 @@ def test_lines_come_without_their_ends(tmp_path, name, end, last):
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r\n\ufeff"))))
 def test_what_is_written_is_read(texts):
     assert list(decoded([f"{text}\n".encode() for text in texts], where="x")) == texts
+
+
+@given(st.lists(st.sampled_from([b"a", b"bb", b"", b"\r", b"\n", b"\r\n"]), max_size=20), st.integers(1, 9))
+def test_lines_are_the_same_however_a_text_is_cut(parts, size):
+    """A piece ends with a line or anywhere, as readline has it."""
+    content = b"".join(parts)
+    assert list(lines.lines_of(iter(partial(io.BytesIO(content).readline, size), b""))) == content.splitlines(
+        True
+    )
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_of_a_line_that_is_too_long_the_beginning_is_given_once(monkeypatch, end):
+    monkeypatch.setattr(lines, "LONGEST_BYTES", 10)
+    for length in range(8, 35):
+        file = io.BytesIO(end.join([b"a", b"x" * length, b"c", b"y" * length, b"e"]))
+        faults = []
+        found = list(decoded(lines.pieces(file.readline), where="a", faults=faults))
+        wrong = length + len(end) > 10
+        assert found == ["a", "" if wrong else "x" * length, "c", "" if wrong else "y" * length, "e"]
+        assert [fault.where for fault in faults] == (["a, line 2", "a, line 4"] if wrong else [])
+
+
+def test_a_file_of_old_line_ends_may_be_larger_than_a_line(tmp_path):
+    (tmp_path / "a").write_bytes(b"some words\r" * 200_000)
+    assert sum(line == "some words" for line in read_lines(tmp_path / "a")) == 200_000
 
 
 def test_an_empty_file_has_no_line(tmp_path):

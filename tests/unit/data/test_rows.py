@@ -1,6 +1,7 @@
 """Tables of rows: what is read, what a cell is, and what is refused."""
 
 import gzip
+import time
 
 import numpy as np
 import polars
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from gradus.core.errors import InputError
 from gradus.data.notation import Notation
-from gradus.data.rows import cells_of, joined, read_table, separator_of, table_of
+from gradus.data.rows import cells_of, column_names, joined, read_table, separator_of, table_of
 
 LINES = ["size,kind,label", "1.5,a,normal", " 2 , b ,attack", "", ",,", "-3e2,a,normal"]
 
@@ -152,3 +153,52 @@ def test_a_quoted_cell_over_two_lines_is_no_row_and_no_half_row():
     assert [fault.where for fault in table.faults] == ["t, line 2", "t, line 3"]
     with pytest.raises(InputError, match=r"none but 1 bad ones; t, line 2: wanted 2 cells"):
         table_of(["a,b", "1"], where="t", skip_bad=True)
+
+
+def test_the_names_of_many_columns_are_looked_at_once():
+    """Tens of thousands take less than a second; against a list of those before, each costs as many looks."""
+    head = [f"c{place}" for place in range(40_000)]
+    before = time.process_time()
+    assert column_names([*head, "", "Fwd Header Length", "Fwd Header Length"], where="a.csv") == (
+        *head,
+        "column 40001",
+        "Fwd Header Length",
+        "Fwd Header Length (again)",
+    )
+    with pytest.raises(InputError, match="GR-ROWS-003") as caught:
+        column_names([*head, "c7"], where="a.csv, line 1")
+    assert caught.value.got == "'c7' as columns 8 and 40001"
+    assert time.process_time() - before < 3
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_lines_may_end_in_three_ways(tmp_path, end):
+    path = tmp_path / "a.csv"
+    path.write_bytes(end.join([b"size,kind", b"1,a", b'2,"b, c"', b""]))
+    table = read_table(path)
+    assert table.texts("kind").tolist() == ["a", "b, c"]
+    assert table.place(1) == f"{path}, line 3"
+
+
+@pytest.mark.parametrize("cell", [b"b\rc", b'"b\rc"', b'"b"\r'])
+def test_a_carriage_return_within_a_row_is_told(tmp_path, cell):
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"size,kind,more\n1,a,x\n2," + cell + b",x\n3,d,x\n")
+    with pytest.raises(InputError, match=r"line 3.*GR-ROWS-00[45]"):
+        read_table(path)
+    assert read_table(path, skip_bad=True).texts("size").tolist() == ["1", "3"]
+
+
+def test_lines_that_are_no_text_can_be_left_out(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"a,b\n1,2\ncaf\xe9,2\n1\n" + b"x" * 2**21 + b"\n3,4\n")
+    with pytest.raises(InputError, match=r"line 3.*GR-TEXT-003"):
+        read_table(path)
+    table = read_table(path, skip_bad=True)
+    assert table.texts("a").tolist() == ["1", "3"]
+    assert table.place(1) == f"{path}, line 6"
+    told = [(fault.code, fault.where.rpartition(" ")[2]) for fault in table.faults]
+    assert told == [("GR-TEXT-003", "3"), ("GR-ROWS-004", "4"), ("GR-TEXT-002", "5")]
+    path.write_bytes(b"caf\xe9,b\n1,2\n")
+    with pytest.raises(InputError, match=r"line 1.*GR-TEXT-003"):
+        read_table(path, skip_bad=True)

@@ -86,11 +86,36 @@ def test_several_labels_stand_in_one_cell(tmp_path):
         ("a.jsonl", "\n" + "[" * 100_000, ("GR-TEXT-012", 2)),
         ("a.jsonl", '{"text": 3, "label": 1}', ("GR-TEXT-011", 1)),
         ("a.jsonl", '{"text": "a", "label": null}', ("GR-TEXT-011", 1)),
+        ("a.jsonl", '\n{"text": ' + '{"a":' * 100_000, ("GR-TEXT-012", 2)),
+        ("a.jsonl", '\n{"text": "a", "label": ' + "9" * 5000 + "}", ("GR-TEXT-012", 2)),
+        ("a.jsonl", '{"text": "a", "label": 1}\n{"text": "caf\udce9"}\n', ("GR-TEXT-003", 2)),
+        ("a.jsonl", '{"text": "a", "label": 1}\n' + "x" * 2**21, ("GR-TEXT-002", 2)),
+        ("a.csv", "text,label\na,b\ncaf\udce9,good\nc,d\n", ("GR-TEXT-003", 3)),
+        ("a.csv", 'text,label\n"one\ncaf\udce9\nthree",good\nc,d\n', ("GR-TEXT-003", 3)),
+        ("a.tsv", "text\tlabel\na\tb\n" + "x" * 2**21 + "\nc\td\n", ("GR-TEXT-002", 3)),
     ],
 )
 def test_a_bad_line_is_a_fault_with_its_number(tmp_path, name, content, expected):
-    path = written(tmp_path, name, content)
+    path = tmp_path / name
+    path.write_bytes(content.encode(errors="surrogateescape"))
     assert faults(path) == [(expected[0], f"{path}, line {expected[1]}")]
+
+
+def test_a_bad_file_of_a_class_folder_is_a_fault(tmp_path):
+    for name, content in {"good/a.txt": b"fine", "bad/b.txt": b"caf\xe9"}.items():
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_bytes(content)
+    assert faults(tmp_path) == [("GR-TEXT-003", f"{tmp_path / 'bad/b.txt'}, line 1")]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_of_a_table_may_end_in_three_ways(tmp_path, end):
+    path = tmp_path / "a.csv"
+    path.write_bytes(f'text,label{end}fine,good{end}"a{end}b",bad{end}'.encode())
+    assert [(text.text, text.name) for text in texts(path)] == [
+        ("fine", f"{path}, line 2"),
+        ("a\nb", f"{path}, line 3"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -99,7 +124,7 @@ def test_a_bad_line_is_a_fault_with_its_number(tmp_path, name, content, expected
         ("a.csv", "text,tone\nfine,good\n", "GR-TEXT-010", "line 1"),
         ("a.csv", "", "GR-TEXT-010", "line 1"),
         ("a.csv", 'text,label\nfine,good\n"never ended,bad\n', "GR-TEXT-011", "line 3"),
-        ("a.csv", "text,label\ncaf\udce9,good\n", "GR-TEXT-003", "line 2"),
+        ("a.csv", "text,lab\udce9l\ncafe,good\n", "GR-TEXT-003", "line 1"),
         ("a.txt", "fine\n", "GR-TEXT-016", "a.txt"),
         ("a.jsonl", "x" * (2**20 + 1), "GR-TEXT-002", "line 1"),
     ],

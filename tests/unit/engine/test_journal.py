@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from pathlib import Path
 
 import pytest
@@ -137,3 +138,63 @@ def test_a_journal_that_cannot_be_written_names_its_path(tmp_path: Path) -> None
     with pytest.raises(InputError, match="GR-RUN-002") as caught:
         Journal(tmp_path / "journal.jsonl")
     assert caught.value.where == str(tmp_path / "journal.jsonl")
+
+
+ODD = [
+    '{"fact": "saved", "step": "3"}',
+    '{"fact": "saved", "step": null}',
+    '{"fact": "saved", "step": true}',
+    '{"fact": "saved", "step": 1.5}',
+    '{"fact": "saved", "step": NaN}',
+    '{"fact": "saved", "step": [3]}',
+    f'{{"fact": "saved", "step": {"9" * 400}}}',
+    f'{{"fact": "saved", "step": {"9" * 5000}}}',
+    '{"fact": ["saved"], "step": 3}',
+    '{"fact": "dreamt", "step": 3}',
+    '{"fact": "measured", "step": 1, "values": [1], "seconds": 1, "samples_per_second": 1}',
+    '{"fact": "measured", "step": 1, "values": {"loss": "low"}, "seconds": 1, "samples_per_second": 1}',
+    '{"fact": "measured", "step": 1, "values": {"loss": [1]}, "seconds": 1, "samples_per_second": 1}',
+    '{"fact": "measured", "step": 1, "values": {}, "seconds": 1, "samples_per_second": "many"}',
+    f'{{"fact": "ended", "step": 1, "reason": "x", "seconds": {"9" * 400}}}',
+    '{"fact": "evaluated", "step": 1, "split": 7, "metrics": {}, "seconds": 1, "best": false}',
+    '{"fact": "evaluated", "step": 1, "split": "test", "metrics": null, "seconds": 1, "best": false}',
+    '{"fact": "evaluated", "step": 1, "split": "test", "metrics": {}, "seconds": 1, "best": "no"}',
+    '{"fact": "started", "step": 0, "steps": "4", "job": "job", "recipe": "recipe"}',
+    '{"fact": "found", "step": 1, "code": null, "sentence": "x"}',
+    '{"fact": "ended", "step": 1, "reason": 3, "seconds": 1}',
+    '{"fact": "ended", "step": 1}',
+    "[" * 100_000,
+    '{"fact": "saved", "step": ' + "[" * 100_000 + "]" * 100_000 + "}",
+    '{"fact": "saved", "step": 1, "more": ' + "[" * 900 + "]" * 900 + "}",
+    '{"a":' * 100_000,
+]
+
+
+@pytest.mark.parametrize("line", ODD, ids=range(len(ODD)))
+def test_a_line_whose_values_are_not_those_of_its_fact_is_left_out(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "journal.jsonl"
+    write(path, *story(2))
+    before = read_journal(path)
+    path.write_text(f"{line}\n{path.read_text()}{line}\n")
+    assert [row for row in read_journal(path) if "more" not in row] == before
+    cut_journal(path, 2)
+    assert [row for row in read_journal(path) if "more" not in row] == before[:-1]
+
+
+def test_a_number_that_was_none_is_none_in_whatever_spelling(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    path.write_text(
+        '{"fact": "evaluated", "step": 1, "split": "test", "seconds": 2,'
+        ' "metrics": {"a": NaN, "b": Infinity, "c": 1e999, "d": null, "e": 1}}\n'
+    )
+    (row,) = read_journal(path)
+    assert row["metrics"] == {"a": None, "b": None, "c": None, "d": None, "e": 1}
+    assert row["best"] is False  # as earlier runs, which did not say
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe"])
+def test_what_is_no_file_is_no_journal(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "journal.jsonl"
+    path.mkdir() if kind == "folder" else os.mkfifo(path)
+    with pytest.raises(InputError, match="GR-RUN-003"):
+        read_journal(path)

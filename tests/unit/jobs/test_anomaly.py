@@ -338,15 +338,24 @@ def test_the_headline_is_scikit_learns():
     assert found["auroc"] == pytest.approx(roc_auc_score(part.anomalous.numpy(), scores))
 
 
-def test_an_error_is_the_distance_of_a_columns_block():
-    class Zero(torch.nn.Module):
-        def forward(self, row):
-            return torch.zeros_like(row)
+class Zero(torch.nn.Module):
+    def forward(self, row):
+        return torch.zeros_like(row)
 
+
+def test_an_error_is_the_distance_of_a_columns_block():
     detector = Detector([Zero()], owners=[0, 1, 1], typical=[0.0] * 3, share=0.0)
     found = detector(torch.tensor([[-2.0, 3.0, 4.0]]))
     assert found["error"].tolist() == [[2.0, 5.0]]
     assert found["score"].tolist() == [7.0]
+
+
+def test_what_a_detector_holds_grows_with_its_columns_alone():
+    """Not with their square: a table of 80,000 columns would need 25 GB."""
+    detector = Detector([Zero()], owners=list(range(3000)), typical=[0.0] * 3000, share=0.0)
+    assert sum(buffer.numel() for buffer in detector.buffers()) < 10 * 3000
+    row = torch.arange(6000.0).reshape(2, 3000)
+    torch.testing.assert_close(detector(row)["error"], row)
 
 
 def test_deep_svdd_blames_the_column_that_moved():
@@ -404,7 +413,8 @@ def test_windows_tell_what_no_row_alone_does(tmp_path):
 def test_denoising_shows_other_rows_and_compares_with_the_sound_ones():
     made = scratch(smoke(model=AutoencoderConfig(**SMALL, swap=0.3)))
     batch = next(made.batches)
-    blocks = made.parts.detector.blocks
+    owner = made.parts.detector.owner
+    blocks = (owner[:, None] == torch.arange(owner.max() + 1)).float()  # (F, C)
     changed = ((batch["row"] != batch["target"]).float() @ blocks > 0).float().mean().item()
     assert 0.1 < changed <= 0.35  # a swapped category may be the same one
     whole = loss(made.config, made.parts, batch)

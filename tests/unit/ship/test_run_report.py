@@ -399,6 +399,26 @@ def test_values_that_were_no_number_leave_a_gap(run):
     assert "validation, last nan" in read(run).text
 
 
+def test_rows_that_are_odd_are_left_out_of_the_report(run):
+    odd = [
+        {"fact": "measured", "step": "three", "values": {}, "seconds": 1, "samples_per_second": 1},
+        measured(1) | {"values": {"loss": "low"}},
+        measured(1) | {"values": ["low"]},
+        {"fact": "evaluated", "step": 2, "split": "validation"},
+        {"fact": "found", "step": 2, "code": ["GR-RUN-005"], "sentence": "x"},
+        {"fact": "ended", "step": None, "reason": "all steps taken", "seconds": 1},
+    ]
+    write_journal(run, JOURNAL)
+    whole = read(run).text
+    write_journal(run, [*odd, *JOURNAL, *odd])
+    assert read(run).text == whole
+
+
+def test_speed_and_memory_that_were_no_number_are_none(run):
+    write_journal(run, [measured(1, memory_gib=None) | {"samples_per_second": None}, measured(2)])
+    assert "most memory held" in read(run).text
+
+
 def test_scores_of_an_earlier_end_are_not_passed_off_as_the_latest(run):
     write_journal(run, [*JOURNAL, measured(45)])
     assert "These scores are of step 30; training has gone on to step 45 since." in read(run).text
