@@ -2,6 +2,7 @@
 
 import logging
 import os
+import tempfile
 
 
 def spread(count: int, command: list[str]) -> int:
@@ -13,7 +14,9 @@ def spread(count: int, command: list[str]) -> int:
     os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // count))
     logging.disable()  # a process that fails has said why: torchrun would say that it did, at length
     try:
-        torchrun.main(["--standalone", "--nproc-per-node", str(count), "-m", "gradus", *command])
+        with tempfile.TemporaryDirectory() as logs:  # torchrun would leave one of its own behind
+            started = ["--standalone", "--nproc-per-node", str(count), "--log-dir", logs]
+            torchrun.main([*started, "-m", "gradus", *command])
     except ChildFailedError as failed:
         _, first = failed.get_first_failure()
         return max(1, first.exitcode)  # below 0 where a signal ended it

@@ -107,7 +107,7 @@ def test_a_tilde_of_nobody_is_told(tmp_path, monkeypatch, capsys):
 
 
 def test_no_empty_folder_is_left_in_the_temporary_folder(tmp_path):
-    """torch makes one for its compiler as soon as there is an optimizer, whether anything is compiled or not."""
+    """torch makes one for its compiler with the first optimizer, whether anything is compiled or not."""
     code = """
 import sys
 from pathlib import Path

@@ -1,6 +1,7 @@
 """Several processes: what torchrun is told, and what becomes of a process that fails."""
 
 import logging
+from pathlib import Path
 from signal import Signals
 
 import pytest
@@ -24,7 +25,10 @@ def told(monkeypatch):
 
 def test_each_process_runs_the_same_command(told):
     assert spread(3, ["resume", "run"]) == 0
-    assert told == [["--standalone", "--nproc-per-node", "3", "-m", "gradus", "resume", "run"]]
+    ((*given, logs, module, name, verb, run),) = told
+    assert given == ["--standalone", "--nproc-per-node", "3", "--log-dir"]
+    assert (module, name, verb, run) == ("-m", "gradus", "resume", "run")
+    assert not Path(logs).exists()
 
 
 @pytest.mark.parametrize(("exitcode", "status"), [(2, 2), (1, 1), (-9, 1)])
