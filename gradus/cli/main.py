@@ -12,7 +12,7 @@ from signal import SIGINT
 
 from gradus import __version__
 from gradus.core.errors import GradusError, InputError, UsageError
-from gradus.core.files import naming
+from gradus.core.files import naming, remove_empty
 from gradus.core.findings import PAGES
 from gradus.engine.signals import Interrupted, raised
 
@@ -28,6 +28,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "new": ("job NAME", "write a folder with a new job that passes its check"),
     "bench": ("JOB/RECIPE", "train a recipe over several seeds or folds and write the record"),
 }
+COMPILER_CACHE = "TORCHINDUCTOR_CACHE_DIR"
 UNWRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EBADF)
 
 
@@ -52,6 +53,7 @@ def usage() -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit status."""
     steady_streams()
+    cache = os.environ.get(COMPILER_CACHE)
     given = [at_home(word) for word in (sys.argv[1:] if arguments is None else arguments)]
     try:
         status = carried_out(given)
@@ -71,6 +73,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         status = complain(homeless(given))
     let_go_of_output()
+    if (
+        cache is None and COMPILER_CACHE in os.environ
+    ):  # torch makes the folder also where nothing is compiled
+        remove_empty([Path(os.environ[COMPILER_CACHE])])
     return status
 
 

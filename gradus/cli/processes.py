@@ -2,12 +2,16 @@
 
 import logging
 import os
+<<<<<<< HEAD
 import signal
 from pathlib import Path
 from signal import SIGTERM
 
 from gradus.core.errors import InputError
 from gradus.engine.signals import Interrupted
+=======
+import tempfile
+>>>>>>> h-tables
 
 
 def spread(count: int, command: list[str], *, run: Path) -> int:
@@ -22,7 +26,9 @@ def spread(count: int, command: list[str], *, run: Path) -> int:
     os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // count))
     logging.disable()  # a process that fails has said why: torchrun would say that it did, at length
     try:
-        torchrun.main(["--standalone", "--nproc-per-node", str(count), "-m", "gradus", *command])
+        with tempfile.TemporaryDirectory() as logs:  # torchrun would leave one of its own behind
+            started = ["--standalone", "--nproc-per-node", str(count), "--log-dir", logs]
+            torchrun.main([*started, "-m", "gradus", *command])
     except ChildFailedError as failed:
         _, first = failed.get_first_failure()
         killed = {rank: one.exitcode for rank, one in failed.failures.items() if one.exitcode < 0}

@@ -104,3 +104,30 @@ def test_a_tilde_of_nobody_is_told(tmp_path, monkeypatch, capsys):
     word = "~no-such-user/synonyms.txt"
     assert main(["train", "sentiment/smoke", "--augment.synonyms", word, "--train.steps", "1"]) == 1
     assert f"error GR-CLI-010: {word}" in capsys.readouterr().err
+
+
+def test_no_empty_folder_is_left_in_the_temporary_folder(tmp_path):
+    """torch makes one for its compiler with the first optimizer, whether anything is compiled or not."""
+    code = """
+import sys
+from pathlib import Path
+from tempfile import gettempdir
+from gradus.cli import jobs
+from gradus.cli.main import main
+def run(given):
+    import torch
+    torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))])
+    assert list(Path(gettempdir()).iterdir())
+    return 0
+jobs.run = run
+sys.exit(main(["jobs"]))
+"""
+    without = {name: value for name, value in os.environ.items() if name != "TORCHINDUCTOR_CACHE_DIR"}
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        check=False,
+        env=without | {"TMPDIR": str(tmp_path)},
+        capture_output=True,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert [path.name for path in tmp_path.iterdir()] == []
