@@ -2,16 +2,13 @@
 
 import logging
 import os
-<<<<<<< HEAD
 import signal
+import tempfile
 from pathlib import Path
 from signal import SIGTERM
 
 from gradus.core.errors import InputError
 from gradus.engine.signals import Interrupted
-=======
-import tempfile
->>>>>>> h-tables
 
 
 def spread(count: int, command: list[str], *, run: Path) -> int:

@@ -27,16 +27,11 @@ def told(monkeypatch):
 
 
 def test_each_process_runs_the_same_command(told):
-<<<<<<< HEAD
     assert spread(3, ["resume", "run"], run=Path("run")) == 0
-    assert told == [["--standalone", "--nproc-per-node", "3", "-m", "gradus", "resume", "run"]]
-=======
-    assert spread(3, ["resume", "run"]) == 0
     ((*given, logs, module, name, verb, run),) = told
     assert given == ["--standalone", "--nproc-per-node", "3", "--log-dir"]
     assert (module, name, verb, run) == ("-m", "gradus", "resume", "run")
     assert not Path(logs).exists()
->>>>>>> h-tables
 
 
 @pytest.mark.parametrize(("exitcode", "status"), [(2, 2), (1, 1)])
