@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from gradus.core.errors import InputError
-from gradus.core.files import json_bytes, read_object, read_regular, sha256, write_bytes
+from gradus.core.files import json_bytes, read_object, read_regular, sha256, without_nan, write_bytes
 
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ class Plan:
         """Write the plan as JSON."""
         content = json_bytes(self.decisions)
         write_bytes(path, content)
-        hashes = {name: sha256(json_bytes(made["value"])) for name, made in self.decisions.items()}
+        hashes = {name: sha256(json_bytes(made)) for name, made in self.decisions.items()}
         self._seal = {"sha256": sha256(content), "decisions": hashes}
 
     def seal(self) -> dict[str, Any]:
@@ -49,7 +49,7 @@ class Plan:
         if not seal or seal["sha256"] == self._sha256_read:
             return None
         for name, wanted in seal["decisions"].items():
-            if name not in self.decisions or sha256(json_bytes(self.decisions[name]["value"])) != wanted:
+            if name not in self.decisions or sha256(json_bytes(self.decisions[name])) != wanted:
                 return str(name)
         return None
 
@@ -58,7 +58,7 @@ class Plan:
         """The plan in a file, or an empty one where there is no file yet; InputError where it is no plan."""
         decisions, digest = {}, ""
         if path.exists():
-            decisions = read_object(path)
+            decisions = without_nan(read_object(path))
             digest = sha256(read_regular(path))
         for name, made in decisions.items():
             if not isinstance(made, dict) or not {"value", "reason"} <= made.keys():

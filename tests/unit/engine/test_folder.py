@@ -522,8 +522,13 @@ def test_a_decision_that_was_edited_is_refused_by_name(tmp_path: Path) -> None:
     out = begun(tmp_path / "run")
     folder.execute(forecaster.JOB, out, watch=halting(8))
     plan = read_json(out / "plan.json")
-    for changed in ({**plan, "precision": {"value": "bf16", "reason": "x"}}, {"threads": plan["threads"]}):
-        write_json(out / "plan.json", changed)
+    changes = (
+        {**plan, "precision": {"value": "bf16", "reason": "x"}},
+        {**plan, "precision": {"value": plan["precision"]["value"], "reason": math.nan}},
+        {"threads": plan["threads"]},
+    )
+    for changed in changes:
+        (out / "plan.json").write_text(json.dumps(changed))
         for use in (folder.execute, folder.open_run):
             with pytest.raises(InputError, match=r"plan\.json, precision.*GR-RUN-020"):
                 use(forecaster.JOB, out)
