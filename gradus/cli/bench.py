@@ -160,18 +160,25 @@ def train(command: list[str], out: Path, *, label: str) -> dict[str, Any]:
 
     Raises InputError with what the process said where it fails.
     """
+
+    def failed(said: str) -> InputError:
+        return InputError(
+            "GR-BENCH-002",
+            where=label,
+            wanted="a run that ends with its scores",
+            got=said,
+            remedy=f"Run it alone: gradus {shlex.join(command)}",
+        )
+
     told = [sys.executable, "-m", "gradus", *command, "--out", str(out)]
     ended = subprocess.run(told, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if ended.returncode:
         said = " ".join(ended.stderr.split()) or f"exit status {ended.returncode} and no message"
-        raise InputError(
-            "GR-BENCH-002",
-            where=label,
-            wanted="a run that ends with its scores",
-            got=said[-400:],
-            remedy=f"Run it alone: gradus {shlex.join(command)}",
-        )
+        raise failed(said[-400:])
     scores: dict[str, Any] = read_json(out / "metrics.json")
+    for name in ("value", "baseline"):
+        if scores[name] is None:
+            raise failed(f"one whose {scores['headline']} is undefined ({name})")
     return scores
 
 

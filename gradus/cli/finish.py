@@ -128,7 +128,7 @@ def tell_changes(opened: folder.Opened) -> None:
 def print_result(result: dict[str, Any]) -> None:
     """Scores on the test split, each beside the baseline's where it has one."""
     baseline = result["baseline_metrics"]
-    width = max(len(name) for name in result["metrics"])
+    width = max((len(name) for name in result["metrics"]), default=0)
     print(f"\n{'on the test split'.ljust(width)}      run  baseline")
     for name, value in result["metrics"].items():
         beside = _shown(baseline[name]) if name in baseline else ""

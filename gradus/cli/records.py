@@ -109,7 +109,8 @@ def make(
     first = results[0]
     headline = _metric(first["headline"], results)
     assert headline.baseline is not None, "a job's baseline scores the headline"
-    shared = [m for m in first["metrics"] if m != headline.name and all(m in r["metrics"] for r in results)]
+    everywhere = [m for m in first["metrics"] if all(r["metrics"].get(m) is not None for r in results)]
+    shared = [m for m in everywhere if m != headline.name]
     versions = {**environment["versions"], "gradus": __version__}
     return Record(
         date=date.strftime(DATE),

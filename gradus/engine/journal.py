@@ -76,7 +76,7 @@ def _row(line: bytes) -> dict[str, Any] | None:
             row[field.name] = field.default
         if field.name not in row or not fits(row[field.name], field.type):
             return None
-    return row
+    return row if row["step"] >= 0 else None
 
 
 def cut_journal(path: Path, step: int) -> None:

@@ -27,6 +27,7 @@ from gradus.ship.page import Html, element, embedded, markup, page, picture, pro
 FIRST_CHARTS = 8  # more metrics than these, one a class perhaps, are folded away
 SIGNIFICANT = 0.05  # a difference that chance alone makes more often is claimed by nobody
 REPEATED = ("config.json", "plan.json", "manifest.safetensors")  # what makes a run the same one again
+LARGEST = 1e100  # of a value in a chart
 LONGEST = 400  # letters of a value on the page; the file has the rest
 CAVEAT = (
     "The scores hold for data like the test split. They say nothing of other sources, of times to come or of "
@@ -150,8 +151,10 @@ def _remarks(story: Story) -> list[str]:
     return remarks
 
 
-def _duration(seconds: float) -> str:
+def _duration(seconds: float | None) -> str:
     """A length of time as one says it."""
+    if seconds is None:
+        return "an unknown time"
     if seconds < 120:
         return f"{seconds:.1f} seconds"
     hours, minutes = divmod(round(seconds / 60), 60)
@@ -209,8 +212,15 @@ def _by_name(rows: Sequence[dict[str, Any]], key: str) -> dict[str, list[Point]]
     lines: dict[str, list[Point]] = {}
     for row in rows:
         for name, value in row[key].items():
-            lines.setdefault(name, []).append((row["step"], math.nan if value is None else float(value)))
+            lines.setdefault(name, []).append((row["step"], _drawable(value)))
     return lines
+
+
+def _drawable(value: float | None) -> float:
+    """A value that the arithmetic of a picture bears; one beyond it is no number, or nought."""
+    if value is None or abs(value) > LARGEST:
+        return math.nan
+    return 0.0 if abs(value) < 1 / LARGEST else float(value)
 
 
 def _is_rate(name: str, training: dict[str, list[Point]]) -> bool:

@@ -183,3 +183,15 @@ def test_a_toy_is_trained_for_real(tmp_path, monkeypatch, capsys):
     assert (record.job, record.recipe, record.steps) == ("toy_labeller", "smoke", (4,))
     assert record.machine.cores
     assert capsys.readouterr().out.splitlines()[-1] == f"record {next(tmp_path.iterdir())}"
+
+
+@pytest.mark.parametrize("name", ["value", "baseline"])
+def test_a_run_whose_headline_is_no_number_is_named_and_leaves_no_record(
+    trained, tmp_path, monkeypatch, name
+):
+    undefined = scores(0.5, seconds=1.0, job="toy_labeller") | {name: None}
+    monkeypatch.setattr(bench, "read_json", lambda path: undefined)
+    with pytest.raises(InputError, match="GR-BENCH-002") as caught:
+        bench.run([TOY, "--seeds", "2", "--out", str(tmp_path / "records")])
+    assert caught.value.where == "seed 0"
+    assert not (tmp_path / "records").exists()

@@ -40,6 +40,11 @@ def test_scores_that_only_some_runs_have_are_left_out():
     assert record(scores(0.9, seconds=1.0), odd).others == ()
 
 
+def test_scores_that_are_no_number_in_some_run_are_left_out():
+    odd = scores(0.7, seconds=1.0, metrics={"accuracy": 0.7, "cross_entropy": None})
+    assert record(scores(0.9, seconds=1.0), odd).others == ()
+
+
 def test_the_deviation_of_one_run_is_unknown():
     assert record(scores(0.9, seconds=1.0)).sd is None
 

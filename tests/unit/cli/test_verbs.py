@@ -119,3 +119,13 @@ def test_scores_that_are_no_number_are_null_in_json(trained, here, capsys, monke
     assert main(["evaluate", "run", *MINE, "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["metrics"] == {"accuracy": None, "loss": None, "f1": 0.5}
+
+
+def test_a_finished_run_without_scores_is_shown_as_it_is(trained, here, capsys):
+    path = trained / "metrics.json"
+    before = path.read_text()
+    path.write_text(json.dumps(json.loads(before) | {"metrics": {}}))
+    (trained / "report.html").touch()
+    assert main(["resume", "run", *MINE]) == 0
+    assert "on the test split" in capsys.readouterr().out
+    path.write_text(before)

@@ -163,6 +163,7 @@ ODD = [
     '{"fact": "found", "step": 1, "code": null, "sentence": "x"}',
     '{"fact": "ended", "step": 1, "reason": 3, "seconds": 1}',
     '{"fact": "ended", "step": 1}',
+    '{"fact": "saved", "step": -1}',
     "[" * 100_000,
     '{"fact": "saved", "step": ' + "[" * 100_000 + "]" * 100_000 + "}",
     '{"fact": "saved", "step": 1, "more": ' + "[" * 900 + "]" * 900 + "}",

@@ -399,6 +399,17 @@ def test_values_that_were_no_number_leave_a_gap(run):
     assert "validation, last nan" in read(run).text
 
 
+def test_a_time_that_was_no_number_is_said_to_be_unknown(run):
+    change(run, "metrics", seconds=None)
+    assert "30 steps in an unknown time on cpu" in read(run).text
+
+
+@pytest.mark.parametrize("values", [(5e-324, 5e-324), (1e-310, 2e-310), (-8.9e307, 8.9e307)])
+def test_values_beyond_the_arithmetic_of_a_picture_do_not_stop_the_report(run, values):
+    write_journal(run, [measured(step, rate=value) for step, value in enumerate(values, 1)])
+    assert "Curves" in read(run).text
+
+
 def test_rows_that_are_odd_are_left_out_of_the_report(run):
     odd = [
         {"fact": "measured", "step": "three", "values": {}, "seconds": 1, "samples_per_second": 1},
